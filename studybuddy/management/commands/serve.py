@@ -1,0 +1,19 @@
+"""`manage.py serve`: one web process."""
+
+from typing import Any
+
+from studybuddy import setup
+from studybuddy.starting import StartCommand, refuse_occupied
+
+
+class Command(StartCommand):
+    help = "Serve the site with Daphne: pages, API, websockets, and the replies of this process."
+
+    def handle(self, *, host: str, port: int, **_: Any) -> None:
+        refuse_occupied(host, port)
+        setup.collect_static_files_once()
+        # Importing Daphne's server installs Twisted's asyncio reactor; nothing else here may have done so before.
+        from studybuddy.server import serve
+
+        self.stdout.write(f"Serving on http://{host}:{port}")
+        serve(host, port)

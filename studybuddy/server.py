@@ -1,0 +1,127 @@
+"""Daphne with the two hooks that it lacks: replies are recovered from the start, and drained before the end."""
+
+# Daphne's server goes first: it installs the reactor.
+from daphne.server import Server, twisted_loop  # isort: skip
+
+import asyncio
+import gc
+import os
+import sys
+from typing import Any
+
+import structlog
+from daphne import http_protocol
+from daphne.http_protocol import WebRequest
+from daphne.ws_protocol import WebSocketFactory, WebSocketProtocol
+from django.conf import settings
+from twisted.internet.defer import Deferred
+
+from chats import presence
+from chats.consumers import RESTARTING
+from chats.replies import supervisor
+from studybuddy.asgi import application
+
+log = structlog.get_logger(__name__)
+
+# How long a thread that works for the database may keep the event loop from going on, in seconds. Python's own 5 ms
+# would be paid by every token that comes while questions are being asked.
+SWITCH_SECONDS = 0.0005
+
+
+class WholeRequest(WebRequest):
+    """A request whose body is Django's alone to read.
+
+    Twisted would parse forms as well, on the event loop and in memory, and answer those it can't read by itself.
+    """
+
+    def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:  # noqa: N802 - Twisted's name
+        self.content.seek(0)  # where a body ends it looks for a form; this one looks empty to it
+        super().requestReceived(command, path, version)
+
+
+class PageSocket(WebSocketProtocol):
+    """A websocket that sends frames without a word.
+
+    Autobahn composes a coloured line for its debug log with every frame, shown or not, which costs as much as sending.
+    """
+
+    def sendData(self, data: bytes, sync: bool = False, chopsize: int | None = None) -> None:  # noqa: N802
+        if sync or chopsize or self.send_queue:
+            super().sendData(data, sync, chopsize)
+        else:
+            self.transport.write(data)
+
+
+# Daphne's factories name these classes and take no others.
+http_protocol.WebRequest = WholeRequest
+WebSocketFactory.protocol = PageSocket
+
+
+class DrainingServer(Server):
+    """On the way out it stops listening, lets running replies end or hands them over, and sends pages elsewhere."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._ports: list[Any] = []
+
+    def listen_success(self, port: Any) -> None:
+        self._ports.append(port)
+        super().listen_success(port)
+
+    async def handle_reply(self, protocol: Any, message: Any) -> None:
+        if message.get("type") == "websocket.close" and message.get("code") == RESTARTING:
+            # The protocol's own closing takes no code below 3000; this one is for such cases.
+            if protocol in self.connections and "disconnected" not in self.connections[protocol]:
+                protocol.sendCloseFrame(code=RESTARTING)
+        else:
+            await super().handle_reply(protocol, message)
+
+    def kill_all_applications(self) -> Any:
+        drained = Deferred.fromFuture(asyncio.ensure_future(self._drain(), loop=twisted_loop))
+        drained.addErrback(lambda failure: log.error("draining failed", error=str(failure.value)))
+        drained.addCallback(lambda _: self._kill())
+        return drained
+
+    def _kill(self) -> Any:
+        for protocol, details in list(self.connections.items()):
+            if "application_instance" not in details:
+                del self.connections[protocol]
+        return super().kill_all_applications()
+
+    async def _drain(self) -> None:
+        for port in self._ports:
+            port.stopListening()
+        replies = supervisor.running()
+        replies.draining = True
+        await presence.send_away(idle_only=True)
+        await replies.drain(settings.SHUTDOWN_GRACE_SECONDS)
+        await replies.stop()
+        await presence.send_away(idle_only=False)
+
+
+def _begin() -> None:
+    """The first thing on the event loop: replies are looked after, and what was imported is no garbage.
+
+    It lives as long as the process, and a full collection that goes through it stops every token for a tenth of a
+    second and more.
+    """
+    supervisor.running()
+    gc.collect()
+    gc.freeze()
+
+
+def serve(host: str, port: int) -> None:
+    """Serve until SIGTERM or SIGINT."""
+    behind_proxy = settings.SECURE_PROXY_SSL_HEADER is not None
+    server = DrainingServer(
+        application=application,
+        endpoints=[f"tcp:port={port}:interface={host.replace(':', chr(92) + ':')}"],
+        proxy_forwarded_address_header="X-Forwarded-For" if behind_proxy else None,
+        proxy_forwarded_port_header="X-Forwarded-Port" if behind_proxy else None,
+        proxy_forwarded_proto_header="X-Forwarded-Proto" if behind_proxy else None,
+        server_name=settings.SITE_NAME,
+    )
+    sys.setswitchinterval(SWITCH_SECONDS)
+    twisted_loop.call_soon(_begin)
+    log.info("serving", host=host, port=port, pid=os.getpid())
+    server.run()
