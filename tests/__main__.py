@@ -1,12 +1,16 @@
-"""`python -m tests`: every test, on PostgreSQL with Redis and then on SQLite, with what this machine has.
+"""`python -m tests`: every test on SQLite, then those that use a database on PostgreSQL with Redis, with what is here.
 
-What is missing is named in one line each; with CI set that is a failure. Arguments are handed to pytest.
+What is missing is named in one line each; with CI set that is a failure. Arguments are handed to pytest. What failed is
+named once more at the end, where a log that is cut still has it.
 """
 
 import os
 import shutil
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
+from xml.etree import ElementTree
 
 import psycopg
 import redis
@@ -36,19 +40,37 @@ def main(arguments: list[str]) -> int:
     if missing and os.environ.get("CI"):
         print("With CI set everything has to be there.", flush=True)
         return 1
-    codes = [run("SQLite", {}, [*arguments, "-m", "not once_with_postgres"] if postgres else arguments)]
+    runs = [run("SQLite", {}, [*arguments, "-m", "not once_with_postgres"] if postgres else arguments)]
     if postgres:
         environment = {"TEST_DATABASE_URL": postgres, "TEST_REDIS_URL": redis_url, "TEST_ONLY_DATABASE": "1"}
-        codes.append(run("PostgreSQL, those that use a database", environment, arguments))
-    return max(codes)
+        runs.append(run("PostgreSQL, those that use a database", environment, arguments))
+    for _, failed in runs:
+        for line in failed:
+            print(line, flush=True)
+    return max(code for code, _ in runs)
 
 
-def run(name: str, environment: dict[str, str], arguments: list[str]) -> int:
+def run(name: str, environment: dict[str, str], arguments: list[str]) -> tuple[int, list[str]]:
+    """Run pytest; its exit code, and a line for each test that failed."""
     print(f"\n=== Tests on {name} ===", flush=True)
     cleared = {key: value for key, value in os.environ.items() if not key.startswith("TEST_")}
     parallel = ["-n", "auto", "--maxprocesses", "8", "--dist", "loadgroup"]
-    command = [sys.executable, "-m", "pytest", *parallel, "-q", *arguments]
-    return subprocess.run(command, env={**cleared, **environment}, check=False).returncode
+    with tempfile.TemporaryDirectory() as folder:
+        report = Path(folder, "report.xml")
+        command = [sys.executable, "-m", "pytest", *parallel, "-q", f"--junitxml={report}", *arguments]
+        code = subprocess.run(command, env={**cleared, **environment}, check=False).returncode
+        return code, failures(name, report) if code else []
+
+
+def failures(name: str, report: Path) -> list[str]:
+    """Each failed test of pytest's JUnit report in a line, with why."""
+    if not report.exists():
+        return [f"{name}: the tests broke off."]
+    return [
+        f"Failed on {name}: {case.get('classname')}::{case.get('name')}: {(problem.get('message') or '')[:300]!r}"
+        for case in ElementTree.parse(report).iter("testcase")  # noqa: S314 - written by our own run
+        for problem in (*case.iter("failure"), *case.iter("error"))
+    ]
 
 
 def postgres_problem(url: str) -> str:
