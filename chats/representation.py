@@ -1,9 +1,11 @@
 """The shapes in which conversations leave the site: the same JSON for REST, sockets and exports."""
 
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
+from uuid import UUID
 
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 
 from chats.models import ChatSession, Citation, Message
 
@@ -99,8 +101,10 @@ def source_url(citation: Citation) -> str | None:
     """The page that shows the passage, or None once its document is gone."""
     if citation.document_id is None or citation.course_id is None:
         return None
-    try:
-        url = reverse("courses:document", args=[citation.course_id, citation.document_id])
-    except NoReverseMatch:
-        url = f"/courses/{citation.course_id}/documents/{citation.document_id}"
+    url = _document_url(citation.course_id, citation.document_id)
     return url if citation.passage_id is None else f"{url}?passage={citation.passage_id}"
+
+
+@lru_cache(maxsize=1000)
+def _document_url(course_id: UUID, document_id: UUID) -> str:
+    return reverse("courses:document", args=[course_id, document_id])

@@ -8,11 +8,14 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.conf import settings
+from django.contrib.auth.models import User
+from django.db.models import QuerySet
 
 from core.database import release_connections
+from core.statements import Prepared
 from courses import analysis, fulltext, vocabulary
 from courses.fulltext import Scope
 from courses.languages import stop_words
@@ -106,6 +109,20 @@ def search(
     return _hits(chosen, scores, shelf)[:limit]
 
 
+SHELF = (
+    *("pk", "title", "language", "course__language", "lecture__number"),
+    *("passage_count", "embedded_with", "updated_at"),
+)
+
+
+def _ready(user: Person, course_id: uuid.UUID) -> "QuerySet[Document]":
+    return Document.objects.for_user(user).filter(course_id=course_id, state=Document.State.READY).order_by()
+
+
+# With every question.
+WHOLE = Prepared(lambda user_id, course_id: _ready(User(pk=user_id), course_id).values_list(*SHELF), int, uuid.UUID)
+
+
 @dataclass(slots=True)
 class _Shelf:
     """The documents to look in: ready, and visible to the user."""
@@ -117,17 +134,16 @@ class _Shelf:
     @classmethod
     def of(cls, user: Person, course: Any, document: Any, lecture: Any) -> "_Shelf":
         course_id = getattr(course, "pk", course)
-        rows = Document.objects.for_user(user).filter(course_id=course_id, state=Document.State.READY)
+        if document is None and lecture is None:
+            whole = (dict(zip(SHELF, row, strict=True)) for row in WHOLE.rows(user.pk, course_id))
+            return cls(course_id, {row["pk"]: row for row in whole}, narrowed=False)
+        rows = _ready(user, course_id)
         if document is not None:
             rows = rows.filter(pk=getattr(document, "pk", document))
         if lecture is not None:
             rows = rows.filter(lecture_id=getattr(lecture, "pk", lecture))
-        fields = (
-            *("pk", "title", "language", "course__language", "lecture__number"),
-            *("passage_count", "embedded_with", "updated_at"),
-        )
-        found = {row["pk"]: row for row in rows.order_by().values(*fields)}
-        return cls(course_id, found, document is not None or lecture is not None)
+        found = {row["pk"]: row for row in rows.order_by().values(*SHELF)}
+        return cls(course_id, found, narrowed=True)
 
     @property
     def languages(self) -> tuple[str, ...]:
@@ -193,16 +209,31 @@ def _alike(question: _Question, shelf: _Shelf) -> dict[uuid.UUID, float]:
     return {} if vector is None else dict(meaning.nearest(embedded, vector, CANDIDATES))
 
 
-def _load(user: Person, question: _Question, shelf: _Shelf, alike: Iterable[uuid.UUID]) -> list[Passage]:
+class Found(NamedTuple):
+    """What is needed of a passage to put it in order and to show it."""
+
+    pk: uuid.UUID
+    document_id: uuid.UUID
+    position: int
+    text: str
+    heading: str
+    page: int | None
+    slide: int | None
+    start_seconds: float | None
+    search_heading: str
+    search_text: str
+
+
+def _load(user: Person, question: _Question, shelf: _Shelf, alike: Iterable[uuid.UUID]) -> list[Found]:
     """The candidates, as far as `user` may see them, in the order that the database found them."""
     counts = {term: question.counts[term] for term in question.weights}
     found = list(dict.fromkeys([*fulltext.candidates(shelf.scope, counts, CANDIDATES), *alike]))
     rows = Passage.objects.for_user(user).filter(pk__in=found, document__in=list(shelf.documents))
-    by_id = {passage.pk: passage for passage in rows.defer("marks", "search_scope").order_by()}
+    by_id = {row[0]: Found(*row) for row in rows.order_by().values_list(*Found._fields)}
     return [by_id[passage_id] for passage_id in found if passage_id in by_id]
 
 
-def _scores(passages: Sequence[Passage], question: _Question, shelf: _Shelf) -> dict[uuid.UUID, float]:
+def _scores(passages: Sequence[Found], question: _Question, shelf: _Shelf) -> dict[uuid.UUID, float]:
     """By words; more for a lecture that the question names, and for documents whose title has its words."""
     scorer = Scorer(question.weights)
     favours = {}
@@ -223,7 +254,7 @@ def _scores(passages: Sequence[Passage], question: _Question, shelf: _Shelf) -> 
 
 
 def _fused(
-    passages: Iterable[Passage], scores: Mapping[uuid.UUID, float], alike: Mapping[uuid.UUID, float]
+    passages: Iterable[Found], scores: Mapping[uuid.UUID, float], alike: Mapping[uuid.UUID, float]
 ) -> dict[uuid.UUID, float]:
     """Scores by the passage's ranks in both searches: their own scores can't be compared."""
     known = [passage.pk for passage in passages]
@@ -236,14 +267,14 @@ def _fused(
     return fused
 
 
-def _chosen(ranked: Iterable[Passage], limit: int, *, spread: bool) -> list[Passage]:
+def _chosen(ranked: Iterable[Found], limit: int, *, spread: bool) -> list[Found]:
     """The best `limit`, without those that say nearly the same as a better one (a handout that repeats the slides).
 
     With `spread`, one document has only its share of them while others have something to say.
     """
     most = max(2, round(limit * ONE_DOCUMENT_SHARE)) if spread else limit
-    chosen: list[Passage] = []
-    passed_over: list[Passage] = []
+    chosen: list[Found] = []
+    passed_over: list[Found] = []
     taken: Counter[uuid.UUID] = Counter()
     said: list[frozenset[tuple[str, ...]]] = []
     for passage in ranked:
@@ -260,9 +291,9 @@ def _chosen(ranked: Iterable[Passage], limit: int, *, spread: bool) -> list[Pass
     return [*chosen, *passed_over][:limit]
 
 
-def _hits(chosen: Sequence[Passage], scores: Mapping[uuid.UUID, float], shelf: _Shelf) -> list[Hit]:
+def _hits(chosen: Sequence[Found], scores: Mapping[uuid.UUID, float], shelf: _Shelf) -> list[Hit]:
     """The passages as hits; those that follow each other in a document become one, at the place of the better."""
-    groups: list[list[Passage]] = []
+    groups: list[list[Found]] = []
     for passage in chosen:
         group = next((group for group in groups if _continues(group, passage)), None)
         if group is None:
@@ -273,14 +304,14 @@ def _hits(chosen: Sequence[Passage], scores: Mapping[uuid.UUID, float], shelf: _
     return [_hit(group, scores, shelf) for group in groups]
 
 
-def _continues(group: Sequence[Passage], passage: Passage) -> bool:
+def _continues(group: Sequence[Found], passage: Found) -> bool:
     if group[0].document_id != passage.document_id:
         return False
     words = sum(len(part.text.split()) for part in [*group, passage])
     return words <= MERGED_WORDS and passage.position in (group[0].position - 1, group[-1].position + 1)
 
 
-def _hit(group: Sequence[Passage], scores: Mapping[uuid.UUID, float], shelf: _Shelf) -> Hit:
+def _hit(group: Sequence[Found], scores: Mapping[uuid.UUID, float], shelf: _Shelf) -> Hit:
     first = max(group, key=lambda passage: scores[passage.pk])
     row = shelf.documents[first.document_id]
     return Hit(

@@ -5,13 +5,13 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from chats import replies
-from chats.consumers.frames import shown
+from chats.consumers.frames import with_html
 from chats.consumers.line import Line
 from chats.consumers.news import NewsTeller
 from chats.consumers.visitor import Visitor
 from chats.consumers.watching import Watching
 from chats.models import Message
-from chats.services import branches
+from chats.services import branches, history
 from chats.services.turns import Turn
 from core.database import AWAY, in_database
 from core.errors import DomainError, Invalid, NotFound, Unavailable
@@ -116,7 +116,7 @@ class Requests:
 
 def _committed(use_case: Callable[..., Turn], **arguments: Any) -> Frame:
     """Take the turn and return its question as it is shown. In one go: each way to a thread and back costs."""
-    return shown(use_case(**arguments).user_message.pk)
+    return with_html(history.question(use_case(**arguments).user_message))
 
 
 def _string(frame: Frame, name: str) -> str:

@@ -6,6 +6,7 @@ from uuid import UUID
 import msgspec
 
 from chats.markup import render_ended
+from chats.models import Message
 from chats.replies.events import TextDelta
 from chats.replies.live import links
 from chats.representation import message_data
@@ -31,5 +32,10 @@ def delta_frame(event: TextDelta) -> str:
 
 def shown(message_id: UUID) -> dict[str, Any]:
     """A message with its HTML, for those who have been let in. Raises Message.DoesNotExist."""
-    data = message_data(history.message(message_id))
+    return with_html(history.message(message_id))
+
+
+def with_html(message: Message) -> dict[str, Any]:
+    """The same for a message that `history` has read."""
+    data = message_data(message)
     return {**data, "html": render_ended(data["content"], tuple(links(data["sources"])))}

@@ -15,7 +15,7 @@ from django.db import transaction
 
 from chats.integrations.bridge import INSTALL, Who, arun, dumps, settled, whose
 from chats.models import ChatSession
-from chats.services import owners, transcripts
+from chats.services import branches, owners, transcripts
 from chats.services.transcripts import Draft, Line
 
 try:
@@ -95,7 +95,7 @@ class DjangoSession(SessionABC):
         newest = [] if session is None else _newest(session, 1)
         if session is None or not newest:
             return None
-        transcripts.refuse_while_running(session)
+        branches.refuse_while_running(session)
         item = _item(newest[0])
         transcripts.take_back(session, newest[0], own=newest[0].raw_format == FORMAT)
         return item
@@ -143,7 +143,7 @@ class DjangoSession(SessionABC):
         session = owners.lock(whose(self.user), self.session_id)
         if session is None:
             return False
-        transcripts.refuse_while_running(session)
+        branches.refuse_while_running(session)
         parent_id = None
         if expected is not None:
             newest = _newest(session, count)

@@ -15,6 +15,7 @@ from chats import markup, prompts
 from chats.llm.protocol import Finished, ModelRequest, Provider, ProviderError, Reasoning, Text, Usage
 from chats.replies import preparation
 from chats.replies.live import LiveReply, links
+from chats.replies.rush import Rush
 from chats.services import replies
 from chats.services.replies import Ending, Job, Piece
 from core.background import spawn
@@ -33,13 +34,14 @@ RETRY_SECONDS = 0.5
 class Run:
     """One attempt at a reply in this process. `cancel` says why it ends early."""
 
-    def __init__(self, job: Job, live: LiveReply, provider: Provider, lease: Any) -> None:
+    def __init__(self, job: Job, live: LiveReply, provider: Provider, lease: Any, rush: Rush) -> None:
         self.job = job
         self.live = live
         self.task: asyncio.Task[None] | None = None
         self._provider = provider
         self._lease = lease
         self._runner_id = lease.runner_id
+        self._rush = rush
         self._reason: Reason | None = None
         self._began = time.monotonic()
         self._first_token_at: datetime | None = None
@@ -93,7 +95,8 @@ class Run:
             task.uncancel()
 
     async def _answer(self) -> Ending:
-        self._prepared = await self._prepare()
+        with self._rush:
+            self._prepared = await self._prepare()
         self.live.know_sources(self._prepared.sources)
         try:
             finished = await self._stream(self._prepared)
@@ -198,6 +201,8 @@ class Run:
         self.ending = ending
         if self.live.may_show():
             self.live.flush()
+        if ending.state == "complete":
+            await self._rush.over()
         while True:
             try:
                 return await asyncio.shield(in_supervision(_finish, self._runner_id, ending, self.live.sources))

@@ -16,6 +16,7 @@ from chats.replies.journal import Journal
 from chats.replies.lease import Lease, Watch, sweep_lock_file
 from chats.replies.live import LiveReply, Subscription
 from chats.replies.run import Run
+from chats.replies.rush import Rush
 from chats.services import leases, replies
 from core import metrics
 from core.background import spawn
@@ -38,7 +39,8 @@ class Supervisor:
         self.lease = Lease(self._lost)
         self.provider = provider or preparation.provider()
         self._runs: dict[UUID, Run] = {}
-        self._claiming: set[UUID] = set()
+        self._claiming: dict[UUID, asyncio.Event] = {}
+        self._rush = Rush()
         self._followers: dict[UUID, Follower] = {}
         self._journal = Journal(self.lease, self._runs.values)
         self._watch = Watch()
@@ -107,25 +109,31 @@ class Supervisor:
     def run(self, reply_id: UUID) -> None:
         """Claim a queued reply and make it, unless somebody else does. Returns at once."""
         if not self.draining and reply_id not in self._claiming and reply_id not in self._runs:
-            self._claiming.add(reply_id)
+            self._claiming[reply_id] = asyncio.Event()
             spawn(self._claim_and_make(reply_id), name=f"reply-{reply_id}")
 
     async def _claim_and_make(self, reply_id: UUID) -> None:
         # The task has a context of its own, begun with that of the request that asked, if one did.
         bind_contextvars(reply_id=str(reply_id))
         try:
-            await self._ready.wait()
-            job = await in_supervision(
-                replies.claim, reply_id=reply_id, runner_id=self.lease.runner_id, runner_name=self.lease.name
-            )
+            run = await self._claim(reply_id)
         except AWAY as error:
             log.warning("reply not claimed", error=type(error).__name__)
             return  # it stays queued: the next survey finds it
         finally:
-            self._claiming.discard(reply_id)
-        if job is not None:
+            self._claiming.pop(reply_id).set()
+        if run is not None:
+            job = run.job
             bind_contextvars(session_id=str(job.session.pk), user_id=job.session.user_id, attempt=job.attempt)
-            await self._make(Run(job, self._live_for(job), self.provider, self.lease))
+            await self._make(run)
+
+    async def _claim(self, reply_id: UUID) -> Run | None:
+        await self._ready.wait()
+        with self._rush:
+            job = await in_database(
+                replies.claim, reply_id=reply_id, runner_id=self.lease.runner_id, runner_name=self.lease.name
+            )
+        return None if job is None else Run(job, self._live_for(job), self.provider, self.lease, self._rush)
 
     def _live_for(self, job: replies.Job) -> LiveReply:
         """The buffer of a reply that starts here: its viewers may be waiting already."""
@@ -170,6 +178,8 @@ class Supervisor:
 
     async def subscribe(self, reply_id: UUID, *, html: bool) -> Subscription | None:
         """A viewer of a running reply, wherever it is made; None when it does not run (any more)."""
+        if (claimed := self._claiming.get(reply_id)) is not None:
+            await claimed.wait()
         live = registry.get(reply_id)
         if live is None:
             seen = await in_database(look, reply_id)
@@ -226,7 +236,7 @@ class Supervisor:
         self._watch.forget_all_but({runner_id for runner_id, *_ in seen.runners})
         if seen.orphaned:
             queued += await in_supervision(leases.adopt, seen.orphaned)
-        if unknown := seen.held_by(self.lease.runner_id) - self._runs.keys() - self._claiming:
+        if unknown := seen.held_by(self.lease.runner_id) - self._runs.keys() - self._claiming.keys():
             queued += await in_supervision(leases.give_back, runner_id=self.lease.runner_id, reply_ids=unknown)
         for reply_id in queued:
             self.run(reply_id)

@@ -11,10 +11,12 @@ from django.db.models import Case, F, FilteredRelation, Q, QuerySet, Value, When
 from django.db.models.expressions import RawSQL
 
 from chats.models import RUNNING, AgentState, ChatSession
-from chats.services import owners, statements
+from chats.services import owners
+from chats.services.branches import ANSWERING
 from chats.services.owners import FRAMEWORK, NEEDED
-from chats.services.statements import ANSWERING, ID, Compiled
+from core import statements
 from core.errors import NotFound
+from core.statements import ID, Compiled
 
 STATE = [field.attname for field in AgentState._meta.concrete_fields if field.attname != "saved_at"]
 END = ("role", "raw_format", "ordinal", "state", "has_text", "entry_id")

@@ -11,9 +11,18 @@ from chats.models import ChatSession, Message
 from chats.querysets import Person
 from chats.services import sessions
 from chats.services.news import tell
+from core import statements
 from core.errors import NotFound
 from core.ids import parse_uuid
 from core.text import is_storable
+
+# Whether a reply of a session is being made. With parameters for the states SQLite would not use the small index of
+# such replies, but look at every message of the session.
+ANSWERING = (
+    "EXISTS (SELECT 1 FROM chats_message r WHERE r.session_id = {session} AND r.state IN ('queued', 'streaming'))"
+)
+
+END = "SELECT (SELECT ordinal FROM chats_message WHERE id = %s), " + ANSWERING.format(session="%s")  # noqa: S608 - constants
 
 UP = """
 WITH RECURSIVE branch (id, parent_id, taken) AS (
@@ -79,8 +88,19 @@ def _ids(query: str, parameters: Sequence[str | int]) -> list[UUID]:
 
 def refuse_while_running(session: ChatSession) -> None:
     """Raise ReplyRunning while a reply of the (locked) session runs."""
-    if Message.objects.running().filter(session=session).exists():
+    ordinal_at(session, None)
+
+
+def ordinal_at(session: ChatSession, message_id: UUID | None) -> int:
+    """How many messages stand up to this one of the (locked) session; none before its first.
+
+    Raises ReplyRunning: who asks wants to add to the conversation.
+    """
+    after = None if message_id is None else statements.key(message_id)
+    [(ordinal, running)] = statements.fetch(END, [after, statements.key(session.pk)])
+    if running:
         raise ReplyRunning
+    return ordinal or 0
 
 
 def message_of(session: ChatSession, message_id: object) -> Message:

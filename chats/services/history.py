@@ -7,10 +7,18 @@ from uuid import UUID
 
 from django.db.models import Q
 
-from chats.models import ChatSession, Message, ReplyChunk
+from chats.models import ChatSession, Citation, Message, ReplyChunk
 from chats.services import branches
+from core import statements
+from core.statements import Prepared
 
 SPOKEN = ("user", "assistant")
+ONE = Prepared(
+    lambda message_id: Message.objects.filter(pk=message_id).defer("raw").select_related("feedback").order_by(), UUID
+)
+SOURCES = Prepared(lambda message_id: Citation.objects.filter(message_id=message_id).order_by("marker"), UUID)
+VERSIONS = "SELECT id FROM chats_message WHERE role = %s AND deleted_at IS NULL"
+FIRST, NEXT = "AND session_id = %s AND parent_id IS NULL ORDER BY id", "AND parent_id = %s ORDER BY id"
 
 
 @dataclass(frozen=True)
@@ -51,11 +59,25 @@ def page(
 
 def message(message_id: UUID) -> Message:
     """One message with all that its representation needs. The caller has seen to it that it may be read."""
-    found: Message = (
-        Message.objects.defer("raw").select_related("feedback").prefetch_related("citations").get(pk=message_id)
-    )
-    attach([found])
-    return found
+    found = ONE.first(message_id)
+    if found is None:
+        raise Message.DoesNotExist
+    return _with(found, SOURCES.rows(message_id) if found.role == "assistant" else [])
+
+
+def question(message: Message) -> Message:
+    """A question that is at hand with all that its representation needs: it has no sources and nobody rates it."""
+    Message.feedback.related.set_cached_value(message, None)
+    return _with(message, [])
+
+
+def _with(message: Message, sources: list[Citation]) -> Message:
+    kept = message.citations.all()
+    # As a prefetch does, for one message.
+    kept._result_cache = sources  # noqa: SLF001
+    message._prefetched_objects_cache = {"citations": kept}  # type: ignore[attr-defined]  # noqa: SLF001
+    attach([message])
+    return message
 
 
 def attach(messages: Sequence[Message]) -> None:
@@ -68,13 +90,19 @@ def attach(messages: Sequence[Message]) -> None:
 
 
 def _attach_siblings(messages: Sequence[Message]) -> None:
+    if len(messages) == 1:
+        [only] = messages
+        above, below = (FIRST, only.session_id) if only.parent_id is None else (NEXT, only.parent_id)
+        rows = statements.fetch(f"{VERSIONS} {above}", [only.role, statements.key(below)])
+        only.sibling_ids = [statements.uuid(found) for (found,) in rows]  # type: ignore[attr-defined]
+        return
     parents = {message.parent_id for message in messages if message.parent_id}
     siblings = Q(parent_id__in=parents)
     if any(message.parent_id is None for message in messages):
         siblings |= Q(parent_id__isnull=True, session_id=messages[0].session_id)
     versions: defaultdict[tuple[UUID | None, str], list[UUID]] = defaultdict(list)
-    rows = Message.objects.filter(siblings, deleted_at__isnull=True).order_by("id")
-    for message_id, parent_id, role in rows.values_list("id", "parent_id", "role"):
+    there = Message.objects.filter(siblings, deleted_at__isnull=True).order_by("id")
+    for message_id, parent_id, role in there.values_list("id", "parent_id", "role"):
         versions[parent_id, role].append(message_id)
     for message in messages:
         message.sibling_ids = versions[message.parent_id, message.role]  # type: ignore[attr-defined]

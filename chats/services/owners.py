@@ -18,10 +18,10 @@ from django.db.models.expressions import RawSQL
 
 from chats.models import ChatSession, Message
 from chats.querysets import ChatSessionQuerySet, Person
-from chats.services import statements
-from chats.services.statements import ID, Compiled
+from core import statements
 from core.errors import Conflict, Invalid, NotFound
 from core.ids import parse_uuid
+from core.statements import ID, Compiled
 from core.text import is_storable
 
 ACCOUNT = "integrations"

@@ -7,19 +7,25 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import F, Q, QuerySet, Sum
-from django.db.models.functions import Greatest
 from django.utils import timezone
 
 from chats.exceptions import QuotaExceeded
 from chats.models import Message, Usage
+from core import statements
 from courses.models import Course
 
 # What a turn is taken to need until the model has said what it took.
 RESERVED_PER_TURN = 2000
+SETTLE = (
+    "UPDATE chats_usage SET questions = questions + 1, prompt_tokens = prompt_tokens + %s,"
+    " completion_tokens = completion_tokens + %s,"
+    " reserved_tokens = CASE WHEN reserved_tokens > %s THEN reserved_tokens - %s ELSE 0 END"
+)
 SUMS = {"used": Sum(F("prompt_tokens") + F("completion_tokens")), "reserved": Sum("reserved_tokens")}
 
 
@@ -66,7 +72,7 @@ def reserve(*, user_id: Any, course: Course | None) -> int:
     """
     if not settings.DAILY_TOKEN_QUOTA and not _has_own_quota(course):
         return 0
-    row = _row(user_id, course, _today())
+    row = _row(user_id, None if course is None else course.pk, _today())
     list(_pool(user_id, course, row.day).select_for_update(of=("self",)).order_by("pk"))
     now = allowance(user_id=user_id, course=course)
     if not now.quota:
@@ -80,16 +86,16 @@ def reserve(*, user_id: Any, course: Course | None) -> int:
     return RESERVED_PER_TURN
 
 
-def settle(*, reply: Message, user_id: Any, course: Course | None, prompt_tokens: int, completion_tokens: int) -> None:
+def settle(*, reply: Message, user_id: int, course_id: UUID | None, prompt_tokens: int, completion_tokens: int) -> None:
     """Book what an ended reply took and free what it had reserved. Zeros refund it all."""
-    asked_on = reply.created_at.astimezone(UTC).date()
-    row = _row(user_id, course, asked_on)
-    Usage.objects.filter(pk=row.pk).update(
-        questions=F("questions") + 1,
-        prompt_tokens=F("prompt_tokens") + prompt_tokens,
-        completion_tokens=F("completion_tokens") + completion_tokens,
-        reserved_tokens=Greatest(F("reserved_tokens") - reply.reserved_tokens, 0),
-    )
+    day = reply.created_at.astimezone(UTC).date()
+    course = "course_id IS NULL" if course_id is None else "course_id = %s"
+    keys = [user_id, day, *([] if course_id is None else [statements.key(course_id)])]
+    taken = [prompt_tokens, completion_tokens, reply.reserved_tokens, reply.reserved_tokens]
+    book = f"{SETTLE} WHERE user_id = %s AND day = %s AND {course}"
+    if not statements.execute(book, [*taken, *keys]):
+        _row(user_id, course_id, day)
+        statements.execute(book, [*taken, *keys])
 
 
 def _has_own_quota(course: Course | None) -> bool:
@@ -103,8 +109,8 @@ def _pool(user_id: Any, course: Course | None, day: date) -> "QuerySet[Usage]":
     return rows.filter(Q(course__isnull=True) | Q(course__daily_token_quota__isnull=True))
 
 
-def _row(user_id: Any, course: Course | None, day: date) -> Usage:
-    keys = {"user_id": user_id, "course": course, "day": day}
+def _row(user_id: Any, course_id: UUID | None, day: date) -> Usage:
+    keys = {"user_id": user_id, "course_id": course_id, "day": day}
     found = Usage.objects.filter(**keys).first()
     if found is None:
         try:

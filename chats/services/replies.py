@@ -4,7 +4,7 @@ A reply that streams belongs to the runner named in its row, for as long as that
 runner writes is written under that condition, so one whose lease was taken can't write.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -12,14 +12,28 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import Exists, F, QuerySet
 from django.utils import timezone
 
-from chats.models import ChatSession, Citation, Message, ReplyAttempt, ReplyChunk, Runner
+from chats.models import ChatSession, Citation, Message, ReplyAttempt, ReplyChunk
 from chats.services import branches, history, quota
 from chats.services.news import tell
+from core import statements
+from core.statements import Prepared
 
 INTERRUPTION_LIMIT = 3
+CLAIM = (
+    "UPDATE chats_message SET state = 'streaming', runner_id = %s, attempt = attempt + 1, started_at = %s,"
+    " first_token_at = NULL"
+    " WHERE id = %s AND state = 'queued' AND EXISTS (SELECT 1 FROM chats_runner WHERE chats_runner.id = %s)"
+)
+CLAIMED = Prepared(
+    lambda reply_id: (
+        Message.objects.filter(pk=reply_id).select_related("session__course", "session__user", "parent").order_by()
+    ),
+    UUID,
+)
+ENDING = Prepared(lambda reply_id: Message.objects.filter(pk=reply_id).select_related("session").order_by(), UUID)
+HELD = "SELECT attempt FROM chats_message WHERE id = %s AND runner_id = %s AND state = 'streaming'"
 
 
 @dataclass(frozen=True)
@@ -80,15 +94,20 @@ class Ending:
 @transaction.atomic
 def claim(*, reply_id: UUID, runner_id: UUID, runner_name: str) -> Job | None:
     """Take a queued reply for a runner; None when another was faster, it is not queued, or the lease is gone."""
-    leased = Exists(Runner.objects.filter(pk=runner_id))
-    taken = Message.objects.filter(leased, pk=reply_id, state="queued").update(
-        state="streaming", runner_id=runner_id, attempt=F("attempt") + 1, started_at=timezone.now(), first_token_at=None
-    )
-    if not taken:
+    runner, key = statements.key(runner_id), statements.key(reply_id)
+    if not statements.execute(CLAIM, [runner, statements.stored(timezone.now()), key, runner]):
         return None
-    reply = Message.objects.select_related("session__course", "session__user", "parent").get(pk=reply_id)
-    ReplyAttempt.objects.create(
-        reply=reply, attempt=reply.attempt, runner=runner_id, runner_name=runner_name, started_at=reply.started_at
+    [reply] = CLAIMED.rows(reply_id)
+    statements.insert(
+        [
+            ReplyAttempt(
+                reply=reply,
+                attempt=reply.attempt,
+                runner=runner_id,
+                runner_name=runner_name,
+                started_at=reply.started_at,
+            )
+        ]
     )
     question = reply.parent
     assert question is not None, "a reply answers a question"  # noqa: S101 - the turn's transaction made both
@@ -111,14 +130,15 @@ def _before(question: Message) -> list[Message]:
 @transaction.atomic
 def record_sources(*, reply_id: UUID, runner_id: UUID, citations: Sequence[Citation], prompt: str) -> bool:
     """Note what is given to the model, in place of what an earlier attempt was given. False: no longer ours."""
-    held = _held(runner_id, [reply_id])
+    key = statements.key(reply_id)
+    held = statements.fetch(f"{HELD} {statements.held()}", [key, statements.key(runner_id)])
     if not held:
         return False
-    _, attempt, _ = held[0]
+    [(attempt,)] = held
     if attempt > 1:
         Citation.objects.filter(message_id=reply_id).delete()
-    Citation.objects.bulk_create(citations)
-    ReplyAttempt.objects.filter(reply_id=reply_id, attempt=attempt).update(prompt=prompt)
+    statements.insert(citations)
+    statements.change(ReplyAttempt, "reply_id = %s AND attempt = %s", [key, attempt], prompt=prompt)
     return True
 
 
@@ -163,15 +183,13 @@ def _held(runner_id: UUID, reply_ids: Sequence[UUID]) -> list[tuple[UUID, int, d
 @transaction.atomic
 def finish(*, runner_id: UUID, ending: Ending) -> bool:
     """End a reply: its text, its state and its cost, and its journal goes. False: no longer ours, nothing written."""
-    ours = Message.objects.filter(pk=ending.reply_id, runner_id=runner_id, attempt=ending.attempt, state="streaming")
-    return _end(ours, ending)
+    return _end(ending, "state = 'streaming' AND runner_id = %s", [statements.key(runner_id)])
 
 
 @transaction.atomic
 def end_waiting(ending: Ending) -> bool:
     """End a reply that nobody runs at the moment. False: somebody does by now, or it has ended."""
-    waiting = Message.objects.filter(pk=ending.reply_id, attempt=ending.attempt, state="queued")
-    return _end(waiting, ending)
+    return _end(ending, "state = 'queued'", [])
 
 
 def stopped(reply: Message) -> Ending:
@@ -188,25 +206,34 @@ def stopped(reply: Message) -> Ending:
     )
 
 
-def _end(running: "QuerySet[Message]", ending: Ending) -> bool:
+def _end(ending: Ending, condition: str, parameters: Sequence[Any]) -> bool:
     now = timezone.now()
-    reply = running.select_related("session__course").first()
-    if reply is None or not running.update(**_final_fields(ending, now)):
+    reply = next(iter(ENDING.rows(ending.reply_id)), None)
+    where = f"id = %s AND attempt = %s AND {condition}"
+    key = statements.key(ending.reply_id)
+    if reply is None or not statements.change(
+        Message, where, [key, ending.attempt, *parameters], **_final_fields(ending, now)
+    ):
         return False
-    ReplyChunk.objects.filter(reply=reply).delete()
-    Citation.objects.filter(message=reply, marker__in=ending.cited).update(cited=True)
-    Citation.objects.filter(message=reply).exclude(marker__in=ending.cited).update(cited=False)
+    statements.execute("DELETE FROM chats_replychunk WHERE reply_id = %s", [key])
+    _mark_cited(key, ending.cited)
     _close_attempt(ending, now)
     quota.settle(
         reply=reply,
         user_id=reply.session.user_id,
-        course=reply.session.course,
+        course_id=reply.session.course_id,
         prompt_tokens=ending.prompt_tokens or 0,
         completion_tokens=ending.completion_tokens or 0,
     )
     _touch_session(reply, ending, now)
     tell(reply.session_id, "reply.ended", reply=reply.pk)
     return True
+
+
+def _mark_cited(key: Any, markers: Collection[int]) -> None:
+    """Say of each of the reply's sources whether its text used it."""
+    used = f"marker IN ({', '.join(['%s'] * len(markers))})" if markers else "1 = 0"
+    statements.execute(f"UPDATE chats_citation SET cited = ({used}) WHERE message_id = %s", [*markers, key])  # noqa: S608 - marks only
 
 
 def _final_fields(ending: Ending, now: datetime) -> dict[str, Any]:
@@ -228,7 +255,10 @@ def _final_fields(ending: Ending, now: datetime) -> dict[str, Any]:
 
 
 def _close_attempt(ending: Ending, now: datetime) -> None:
-    ReplyAttempt.objects.filter(reply_id=ending.reply_id, attempt=ending.attempt).update(
+    statements.change(
+        ReplyAttempt,
+        "reply_id = %s AND attempt = %s",
+        [statements.key(ending.reply_id), ending.attempt],
         outcome=ending.state,
         error_code=ending.error_code,
         request_id=ending.request_id[:200],
@@ -238,7 +268,8 @@ def _close_attempt(ending: Ending, now: datetime) -> None:
 
 
 def _touch_session(reply: Message, ending: Ending, now: datetime) -> None:
-    sessions = ChatSession.objects.filter(pk=reply.session_id)
-    sessions.update(last_activity_at=now)
+    key = [statements.key(reply.session_id)]
+    statements.change(ChatSession, "id = %s", key, last_activity_at=now)
     if ending.title:
-        sessions.filter(title="").update(title=ending.title[:200], title_source=ChatSession.TitleSource.QUESTION)
+        named = {"title": ending.title[:200], "title_source": ChatSession.TitleSource.QUESTION}
+        statements.change(ChatSession, "id = %s AND title = ''", key, **named)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
+from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.utils import timezone
@@ -15,6 +16,7 @@ from chats.services.news import tell
 from chats.services.stopping import request_stop
 from core.errors import Conflict, Invalid, NotFound
 from core.ids import checked_client_id, parse_uuid
+from core.statements import Prepared
 from core.text import is_storable
 from courses.models import Course
 
@@ -48,12 +50,29 @@ def visible(*, user: Person, state: str = "present") -> "QuerySet[ChatSession]":
 
 def find(*, user: Person, session_id: object, state: str = "present") -> ChatSession:
     """The user's session of that id or of that external id of theirs. Raises NotFound."""
+    if state == "present" and (found := PRESENT.first(user.pk, parse_uuid(session_id))):
+        return found
     return _pick(listed(visible(user=user, state=state)), session_id)
 
 
 def lock(*, user: Person, session_id: object, state: str = "present") -> ChatSession:
     """The same, its row locked until the transaction ends: whoever adds to a conversation holds this lock."""
-    return _pick(visible(user=user, state=state).select_related("course").select_for_update(of=("self",)), session_id)
+    if state == "present" and (found := LOCKED.first(user.pk, parse_uuid(session_id))):
+        return found
+    return _pick(_to_lock(visible(user=user, state=state)), session_id)
+
+
+def _to_lock(sessions: "QuerySet[ChatSession]") -> "QuerySet[ChatSession]":
+    return sessions.select_related("course").select_for_update(of=("self",))
+
+
+def _by_id(user_id: int, session_id: UUID) -> "QuerySet[ChatSession]":
+    return visible(user=User(pk=user_id)).filter(pk=session_id).order_by()
+
+
+# With every page, socket and turn.
+PRESENT = Prepared(lambda user_id, session_id: listed(_by_id(user_id, session_id)), int, UUID)
+LOCKED = Prepared(lambda user_id, session_id: _to_lock(_by_id(user_id, session_id)), int, UUID)
 
 
 def _pick(sessions: "QuerySet[ChatSession]", session_id: object) -> ChatSession:

@@ -13,12 +13,11 @@ from uuid import UUID
 
 from django.utils import timezone
 
-from chats.exceptions import ReplyRunning
 from chats.models import ChatSession, Message
-from chats.services import branches, owners, statements
+from chats.services import branches, owners
 from chats.services.news import tell
 from chats.services.sessions import TITLE_LENGTH
-from chats.services.statements import ANSWERING
+from core import statements
 from core.ids import uuid7
 from core.text import storable
 
@@ -43,8 +42,6 @@ WITH RECURSIVE {before}branch ({columns}, shown, taken, distance) AS (
 )
 SELECT {columns}, {entry_id} FROM branch WHERE shown ORDER BY distance DESC
 """
-
-END = "SELECT (SELECT ordinal FROM chats_message WHERE id = %s), " + ANSWERING.format(session="%s")  # noqa: S608 - constants
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -86,11 +83,7 @@ def append(session: ChatSession, drafts: Sequence[Draft], *, parent_id: UUID | N
     Raises ReplyRunning while the tutor answers.
     """
     after = session.head_id if parent_id is None else parent_id
-    known = None if after is None else statements.key(after)
-    [(ordinal, running)] = statements.fetch(END, [known, statements.key(session.pk)])
-    if running:
-        raise ReplyRunning
-    return attach(session, drafts, after, ordinal=ordinal or 0)
+    return attach(session, drafts, after, ordinal=branches.ordinal_at(session, after))
 
 
 def attach(
@@ -210,13 +203,6 @@ def _line(row: tuple[Any, ...]) -> Line:
     return Line(statements.uuid(pk), above, role, content, raw, raw_format, model, made, entry_id)
 
 
-def refuse_while_running(session: ChatSession) -> None:
-    """Raise ReplyRunning while a reply of the (locked) session runs."""
-    [(running,)] = statements.fetch("SELECT " + ANSWERING.format(session="%s"), [statements.key(session.pk)])
-    if running:
-        raise ReplyRunning
-
-
 def take_back(session: ChatSession, message: Line, *, own: bool) -> None:
     """Let `message` and what follows it leave the (locked) session's shown branch.
 
@@ -229,7 +215,7 @@ def take_back(session: ChatSession, message: Line, *, own: bool) -> None:
 
 def clear(session: ChatSession) -> None:
     """Empty the (locked) session: all of its messages are removed, as the site removes messages."""
-    refuse_while_running(session)
+    branches.refuse_while_running(session)
     Message.objects.filter(session_id=session.pk, deleted_at__isnull=True).update(deleted_at=timezone.now())
     show(session, None)
 

@@ -13,12 +13,14 @@ from chats.models import ChatSession, Message
 from chats.querysets import Person
 from chats.services import branches, quota, sessions
 from chats.services.news import tell
+from core import statements
 from core.errors import Invalid, NotFound
 from core.ids import checked_client_id, parse_uuid
 from core.text import storable
 from courses.models import Document, Lecture
 
 SPOKEN = ("user", "assistant")
+KNOWN = "SELECT 1 FROM chats_message WHERE session_id = %s AND client_id = %s"
 
 
 @dataclass(frozen=True)
@@ -51,11 +53,10 @@ def ask(
     client_id = checked_client_id(client_id)
     if client_id and (earlier := _earlier(session, client_id)):
         return earlier
-    branches.refuse_while_running(session)
     question = Message(
         session=session,
         parent_id=session.head_id,
-        ordinal=_ordinal_of(session.head_id) + 1,
+        ordinal=branches.ordinal_at(session, session.head_id) + 1,
         role="user",
         content=text,
         client_id=client_id,
@@ -182,23 +183,23 @@ def _begin(
         model=model,
         reserved_tokens=quota.reserve(user_id=session.user_id, course=session.course),
     )
-    Message.objects.bulk_create([*new, reply])
+    statements.insert([*new, reply])
     _advance(session, reply, "turn", question=question.pk, reply=reply.pk)
     return Turn(session, question, reply)
 
 
 def _advance(session: ChatSession, head: Message, event: str, **fields: object) -> None:
-    now = timezone.now()
-    ChatSession.objects.filter(pk=session.pk).update(head=head, last_activity_at=now)
-    session.head, session.last_activity_at = head, now
+    session.head, session.last_activity_at = head, timezone.now()
+    shown = {"head": head.pk, "last_activity_at": session.last_activity_at}
+    statements.change(ChatSession, "id = %s", [statements.key(session.pk)], **shown)
     tell(session.pk, event, **fields)
 
 
 def _earlier(session: ChatSession, client_id: str) -> Turn | None:
     """The turn that this client id made before: the id stands on its question, or on a regenerated reply."""
-    message = Message.objects.filter(session=session, client_id=client_id).select_related("parent").first()
-    if message is None:
+    if not statements.fetch(KNOWN, [statements.key(session.pk), client_id]):
         return None
+    message = Message.objects.select_related("parent").get(session=session, client_id=client_id)
     if message.role == "assistant" and message.parent is not None:
         return Turn(session, message.parent, message, created=False)
     reply = message.children.filter(role="assistant").order_by("id").first()

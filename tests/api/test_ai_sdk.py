@@ -30,9 +30,11 @@ def node() -> str:
     if program is None or shutil.which("npm") is None:
         assert not os.environ.get("CI"), "With CI set, Node.js has to be there."
         pytest.skip("no Node.js: the AI SDK's client was not tried")
-    if not (FOLDER / "node_modules" / ".package-lock.json").exists():
+    whole = FOLDER / "node_modules" / ".whole"  # npm's own lock file is there before the packages are
+    if not whole.exists():
         command = ["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel", "error"]
         subprocess.run(command, cwd=FOLDER, check=True, timeout=300)
+        whole.touch()
     return program
 
 

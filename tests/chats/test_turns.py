@@ -203,7 +203,7 @@ def test_a_spent_quota_refuses_the_next_turn_and_a_course_counts_for_itself(
     turn = turns.ask(user=student, session_id=session.pk, text="One?")
     assert turn.reply.reserved_tokens > 0
     end(turn)
-    quota.settle(reply=turn.reply, user_id=student.pk, course=course, prompt_tokens=900, completion_tokens=200)
+    quota.settle(reply=turn.reply, user_id=student.pk, course_id=course.pk, prompt_tokens=900, completion_tokens=200)
     row = Usage.objects.get(user=student)
     assert (row.questions, row.prompt_tokens, row.completion_tokens, row.reserved_tokens) == (1, 900, 200, 0)
     with pytest.raises(QuotaExceeded) as refused:

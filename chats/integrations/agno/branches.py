@@ -15,8 +15,9 @@ from django.utils import timezone
 
 from chats.integrations.agno.projection import COMPONENTS, FORMAT, as_json, drafts, foreign_runs
 from chats.models import AgentRun, AgentState, ChatSession, Message
-from chats.services import statements, transcripts
+from chats.services import transcripts
 from chats.services.transcripts import Line
+from core import statements
 from core.text import storable
 
 Row = dict[str, Any]

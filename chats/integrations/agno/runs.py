@@ -18,8 +18,9 @@ from chats.integrations.agno import branches, sessions
 from chats.integrations.agno.projection import COMPONENTS, FORMAT, as_json
 from chats.integrations.agno.rows import Row, run_row
 from chats.models import AgentRun
-from chats.services import agent_states, owners, statements
+from chats.services import agent_states, owners
 from chats.services.agent_states import Found
+from core import statements
 
 PLACE = """
 SELECT r.id, r.anchor, r.span,
