@@ -2,48 +2,33 @@
 embedding model.
 """
 
-import re
 import uuid
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, NamedTuple
 
-from django.conf import settings
 from django.contrib.auth.models import User
 from django.db.models import QuerySet
 
 from core.database import release_connections
 from core.statements import Prepared
-from courses import analysis, fulltext, vocabulary
-from courses.fulltext import Scope
-from courses.languages import stop_words
+from courses import analysis, fulltext
 from courses.models import Course, Document, Lecture, Passage
 from courses.querysets import Person
+from courses.question import Question
 from courses.ranking import Scorer
+from courses.shelf import Shelf
 
 CANDIDATES = 60
 FUSED_FROM = 60  # reciprocal-rank fusion's constant, the usual one: how little the first ranks count above the next
 MOST_BY_MEANING = 50_000  # passages; their exact scan takes some ten milliseconds
-CONTEXT_WEIGHT = 0.4
-CONTEXT_TERMS = 12
-FEW_TERMS = 2
 ONE_DOCUMENT_SHARE = 0.6  # of the list at most, while other documents have something
 NAMED_LECTURE_BONUS = 0.6
 TITLE_BONUS = 0.15
 NEIGHBOUR_SHARE = 0.15  # of the better neighbour's score: what surrounds an answer is about it too
 NEAR_DUPLICATE = 0.8
 MERGED_WORDS = 500
-LECTURE = re.compile(
-    r"\b(?:lecture|week|unit|session|chapter|vorlesung|cours|clase|lezione|aula)s?\s*(?:no\.?|number|#)?\s*(\d{1,3})\b",
-    re.IGNORECASE,
-)
-LEANS_BACK = re.compile(
-    r"^\s*(?:and|but|so|then|or|why\s*\?|how\s+so|what\s+about|how\s+about|und|et|y|e)\b"
-    r"|\b(?:it|its|this|that|these|those|they|them|their|he|she|one|ones|same|such|former|latter|above|again|instead|else)\b",
-    re.IGNORECASE,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,10 +80,10 @@ def search(
     """
     if limit < 1:
         return []
-    shelf = _Shelf.of(user, course, document, lecture)
+    shelf = Shelf.of(user, course, document, lecture)
     if not shelf.documents:
         return []
-    question = _Question.of(query, context, shelf)
+    question = Question.of(query, context, shelf)
     alike = _alike(question, shelf)
     passages = _load(user, question, shelf, alike)
     scores = _scores(passages, question, shelf)
@@ -109,95 +94,7 @@ def search(
     return _hits(chosen, scores, shelf)[:limit]
 
 
-SHELF = (
-    *("pk", "title", "language", "course__language", "lecture__number"),
-    *("passage_count", "embedded_with", "updated_at"),
-)
-
-
-def _ready(user: Person, course_id: uuid.UUID) -> "QuerySet[Document]":
-    return Document.objects.for_user(user).filter(course_id=course_id, state=Document.State.READY).order_by()
-
-
-# With every question.
-WHOLE = Prepared(lambda user_id, course_id: _ready(User(pk=user_id), course_id).values_list(*SHELF), int, uuid.UUID)
-
-
-@dataclass(slots=True)
-class _Shelf:
-    """The documents to look in: ready, and visible to the user."""
-
-    course_id: uuid.UUID
-    documents: Mapping[uuid.UUID, Mapping[str, Any]]
-    narrowed: bool
-
-    @classmethod
-    def of(cls, user: Person, course: Any, document: Any, lecture: Any) -> "_Shelf":
-        course_id = getattr(course, "pk", course)
-        if document is None and lecture is None:
-            whole = (dict(zip(SHELF, row, strict=True)) for row in WHOLE.rows(user.pk, course_id))
-            return cls(course_id, {row["pk"]: row for row in whole}, narrowed=False)
-        rows = _ready(user, course_id)
-        if document is not None:
-            rows = rows.filter(pk=getattr(document, "pk", document))
-        if lecture is not None:
-            rows = rows.filter(lecture_id=getattr(lecture, "pk", lecture))
-        found = {row["pk"]: row for row in rows.order_by().values(*SHELF)}
-        return cls(course_id, found, narrowed=True)
-
-    @property
-    def languages(self) -> tuple[str, ...]:
-        return tuple(sorted({row["language"] or row["course__language"] for row in self.documents.values()}))
-
-    @property
-    def passage_count(self) -> int:
-        return sum(row["passage_count"] for row in self.documents.values())
-
-    @property
-    def embedded(self) -> dict[uuid.UUID, datetime]:
-        """The documents that can be found by meaning, with when they last changed."""
-        model = settings.EMBEDDING_MODEL
-        return {pk: row["updated_at"] for pk, row in self.documents.items() if model and row["embedded_with"] == model}
-
-    @property
-    def scope(self) -> Scope:
-        version = hash(frozenset((pk, row["updated_at"]) for pk, row in self.documents.items()))
-        return Scope(self.course_id, tuple(self.documents) if self.narrowed else None, self.languages, version)
-
-
-@dataclass(slots=True)
-class _Question:
-    """What is searched for: words with their weights, those of the question first; `text` is what they were said in."""
-
-    text: str
-    weights: dict[str, float]
-    counts: dict[str, int]
-    lecture_numbers: frozenset[int]
-
-    @classmethod
-    def of(cls, query: str, context: Sequence[str], shelf: _Shelf) -> "_Question":
-        stops = frozenset().union(*(stop_words(language) for language in shelf.languages))
-        lectures = frozenset(int(number) for number in LECTURE.findall(query))
-        asked = analysis.terms(LECTURE.sub(" ", query), stops) or analysis.terms(query, frozenset())
-        before: list[str] = []
-        meant_whole = query
-        if context and (len(asked) <= FEW_TERMS or LEANS_BACK.search(query)):
-            meant_whole = f"{context[-1]}\n{query}"
-            said = [term for text in reversed(context[-2:]) for term in analysis.terms(text, stops)]
-            before = [term for term in dict.fromkeys(said) if term not in asked][:CONTEXT_TERMS]
-        counts = fulltext.rarity(shelf.scope, [*asked, *before])
-        meant = vocabulary.nearest(shelf.course_id, [term for term in asked if not counts.get(term)])
-        corrected = [word for term in asked for word in meant.get(term, [term])]
-        counts |= fulltext.rarity(shelf.scope, [word for word in corrected if word not in counts])
-        weights = {
-            term: fulltext.weight(shelf.passage_count, counts[term]) * (CONTEXT_WEIGHT if term in before else 1.0)
-            for term in dict.fromkeys([*corrected, *before])
-            if counts.get(term)
-        }
-        return cls(meant_whole, weights, counts, lectures)
-
-
-def _alike(question: _Question, shelf: _Shelf) -> dict[uuid.UUID, float]:
+def _alike(question: Question, shelf: Shelf) -> dict[uuid.UUID, float]:
     """The passages that mean what is asked, with how much, best first; none where meaning can't be searched now."""
     embedded = shelf.embedded
     if not embedded or not question.text.strip() or shelf.passage_count > MOST_BY_MEANING:
@@ -224,16 +121,24 @@ class Found(NamedTuple):
     search_text: str
 
 
-def _load(user: Person, question: _Question, shelf: _Shelf, alike: Iterable[uuid.UUID]) -> list[Found]:
+def _load(user: Person, question: Question, shelf: Shelf, alike: Iterable[uuid.UUID]) -> list[Found]:
     """The candidates, as far as `user` may see them, in the order that the database found them."""
     counts = {term: question.counts[term] for term in question.weights}
     found = list(dict.fromkeys([*fulltext.candidates(shelf.scope, counts, CANDIDATES), *alike]))
-    rows = Passage.objects.for_user(user).filter(pk__in=found, document__in=list(shelf.documents))
-    by_id = {row[0]: Found(*row) for row in rows.order_by().values_list(*Found._fields)}
+    by_id = {row[0]: Found(*row) for row in READY.rows(user.pk, shelf.course_id, fulltext.id_list(found))}
     return [by_id[passage_id] for passage_id in found if passage_id in by_id]
 
 
-def _scores(passages: Sequence[Found], question: _Question, shelf: _Shelf) -> dict[uuid.UUID, float]:
+def _ready_passages(user_id: int, course_id: uuid.UUID, ids: str) -> "QuerySet[Passage, tuple[Any, ...]]":
+    passages = Passage.objects.for_user(User(pk=user_id)).filter(document__state=Document.State.READY)
+    listed = passages.filter(document__course_id=course_id, pk__in=fulltext.listed(ids))
+    return listed.order_by().values_list(*Found._fields)
+
+
+READY = Prepared(_ready_passages, int, uuid.UUID, str)
+
+
+def _scores(passages: Sequence[Found], question: Question, shelf: Shelf) -> dict[uuid.UUID, float]:
     """By words; more for a lecture that the question names, and for documents whose title has its words."""
     scorer = Scorer(question.weights)
     favours = {}
@@ -291,7 +196,7 @@ def _chosen(ranked: Iterable[Found], limit: int, *, spread: bool) -> list[Found]
     return [*chosen, *passed_over][:limit]
 
 
-def _hits(chosen: Sequence[Found], scores: Mapping[uuid.UUID, float], shelf: _Shelf) -> list[Hit]:
+def _hits(chosen: Sequence[Found], scores: Mapping[uuid.UUID, float], shelf: Shelf) -> list[Hit]:
     """The passages as hits; those that follow each other in a document become one, at the place of the better."""
     groups: list[list[Found]] = []
     for passage in chosen:
@@ -311,7 +216,7 @@ def _continues(group: Sequence[Found], passage: Found) -> bool:
     return words <= MERGED_WORDS and passage.position in (group[0].position - 1, group[-1].position + 1)
 
 
-def _hit(group: Sequence[Found], scores: Mapping[uuid.UUID, float], shelf: _Shelf) -> Hit:
+def _hit(group: Sequence[Found], scores: Mapping[uuid.UUID, float], shelf: Shelf) -> Hit:
     first = max(group, key=lambda passage: scores[passage.pk])
     row = shelf.documents[first.document_id]
     return Hit(
