@@ -11,6 +11,7 @@ from typing import Any, Generic, TypeVar
 from uuid import UUID
 
 from django.db import connection
+from django.db.backends.utils import CursorWrapper
 from django.db.models import AutoField, Field, Model, QuerySet
 from django.db.models.query import ModelIterable, get_related_populators
 
@@ -98,8 +99,20 @@ def filled(parameters: Sequence[Any], values: dict[Any, Any]) -> list[Any]:
     return [key(value) if isinstance(value, UUID) else value for value in found]
 
 
+def _cursor() -> CursorWrapper:
+    """A cursor whose statements PostgreSQL plans once for a connection, as far as `prepare_threshold` allows."""
+    if connection.vendor != "postgresql":
+        return connection.cursor()
+    from django.db.backends.postgresql.base import ServerBindingCursor
+
+    connection.ensure_connection()
+    with connection.wrap_database_errors:
+        cursor: Any = ServerBindingCursor(connection.connection)  # type: ignore[call-arg]  # a psycopg cursor
+    return connection.make_debug_cursor(cursor) if connection.queries_logged else connection.make_cursor(cursor)
+
+
 def fetch(query: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
-    with connection.cursor() as cursor:
+    with _cursor() as cursor:
         cursor.execute(query, parameters)
         rows: list[tuple[Any, ...]] = cursor.fetchall()
     return rows
@@ -107,14 +120,14 @@ def fetch(query: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
 
 def execute(query: str, parameters: Sequence[Any]) -> int:
     """Change what the query says; returns how many rows."""
-    with connection.cursor() as cursor:
+    with _cursor() as cursor:
         cursor.execute(query, parameters)
         return int(cursor.rowcount)
 
 
 def change(model: type[Model], where: str, parameters: Sequence[Any], /, **values: Any) -> int:
     """Set these fields in the rows of `model` for which `where` holds; returns how many."""
-    fields = {field.name: field for field in model._meta.concrete_fields}
+    fields = _by_name(model)
     prepared = [fields[name].get_db_prep_save(value, connection=connection) for name, value in values.items()]
     places = ", ".join(f"{connection.ops.quote_name(str(fields[name].column))} = %s" for name in values)
     return execute(f"UPDATE {model._meta.db_table} SET {places} WHERE {where}", [*prepared, *parameters])  # noqa: S608 - columns
@@ -131,7 +144,7 @@ def insert(rows: Sequence[Model]) -> None:
     values = [
         field.get_db_prep_save(getattr(row, field.attname), connection=connection) for row in rows for field in fields
     ]
-    with connection.cursor() as cursor:
+    with _cursor() as cursor:
         cursor.execute(_insertion(type(rows[0]), len(rows)), values)
     for row in rows:
         row._state.adding, row._state.db = False, connection.alias  # noqa: SLF001 - as bulk_create does
@@ -161,6 +174,12 @@ def moment(value: Any) -> datetime:
     """A time as this database gave it."""
     read = value if isinstance(value, datetime) else datetime.fromisoformat(value)
     return read if read.tzinfo else read.replace(tzinfo=UTC)
+
+
+@cache
+def _by_name(model: type[Model]) -> "dict[str, Field[Any, Any]]":
+    """Fields by their names; a foreign key also by that of its column."""
+    return {name: field for field in model._meta.concrete_fields for name in (field.name, field.attname)}
 
 
 @cache

@@ -125,6 +125,8 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     DATABASES["default"]["TEST"] = {"NAME": DATABASES["default"]["NAME"] + ".test"}
 else:
     DATABASES["default"]["OPTIONS"] = {
+        # What `core.statements` sends over a connection for the third time is prepared there.
+        "prepare_threshold": 2 if env.flag("DATABASE_PREPARE", default=True) else None,
         # A process that froze within a transaction must not keep its locks for longer than its lease.
         "options": f"-c idle_in_transaction_session_timeout={max(RUNNER_LEASE_SECONDS, 5)}s",
         **DATABASES["default"].get("OPTIONS", {}),

@@ -21,6 +21,7 @@ from chats.services import agent_states, owners, sessions, transcripts
 from chats.services.agent_states import Found
 from chats.services.owners import Whose
 from chats.services.transcripts import Line
+from core import statements
 from core.ids import parse_uuid, uuid7
 
 _RECORD: pydantic.TypeAdapter[ConversationRecord] = pydantic.TypeAdapter(ConversationRecord)
@@ -65,7 +66,7 @@ def write_record(
     if found.state is None:
         AgentState.objects.create(session=session, framework=FORMAT, **values)
     else:
-        AgentState.objects.filter(pk=found.state.pk).update(**values)
+        statements.change(AgentState, "id = %s", [found.state.pk], **values)
 
 
 @transaction.atomic

@@ -148,7 +148,7 @@ def show(session: ChatSession, head_id: UUID | None, *, title: str = "", moment:
     now = timezone.now()
     changes: dict[str, Any] = {"head_id": head_id, "last_activity_at": moment or now, "updated_at": now}
     changes |= _naming(session, title)
-    ChatSession.objects.filter(pk=session.pk).update(**changes)
+    statements.change(ChatSession, "id = %s", [statements.key(session.pk)], **changes)
     for name, value in changes.items():
         setattr(session, name, value)
     tell(session.pk, "branch.shown")

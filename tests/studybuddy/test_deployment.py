@@ -29,7 +29,7 @@ def test_the_defaults_in_the_example_are_the_sites(name: str, value: str) -> Non
     call = re.search(rf'env\.(text|flag|number)\("{name}"(?:, (?:default=)?"?([^",)]*)"?)?', source)
     assert call, name
     default = call[2] or "false"
-    assert default in (value, "DEBUG"), name
+    assert default.lower() in (value, "debug"), name
 
 
 def test_each_setting_of_the_example_is_explained() -> None:

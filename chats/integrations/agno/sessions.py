@@ -25,6 +25,7 @@ from chats.services import agent_states, owners
 from chats.services import sessions as site_sessions
 from chats.services.agent_states import Found
 from chats.services.owners import Owner
+from core import statements
 from core.errors import NotFound
 from core.text import storable
 
@@ -197,7 +198,7 @@ def _write(state: AgentState, values: Row, *, fresh: bool) -> None:
     if fresh:
         state.save()
     else:
-        AgentState.objects.filter(pk=state.pk).update(**values)
+        statements.change(AgentState, "id = %s", [state.pk], **values)
 
 
 def _show(session: ChatSession, state: AgentState, *, moment: datetime | None = None, before: str = "") -> None:
@@ -209,6 +210,6 @@ def _show(session: ChatSession, state: AgentState, *, moment: datetime | None = 
         changes |= {"title": storable(title), "title_source": "user"}
     elif not title and before and session.title == before.strip()[:TITLE_LENGTH]:
         changes["title_source"] = "question"  # Agno took its name back: the title is nobody's wish any more
-    ChatSession.objects.filter(pk=session.pk).update(**changes)
+    statements.change(ChatSession, "id = %s", [statements.key(session.pk)], **changes)
     for name, value in changes.items():
         setattr(session, name, value)
