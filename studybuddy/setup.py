@@ -9,7 +9,9 @@ from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.db import DatabaseError, connection
+from django.db.migrations.executor import MigrationExecutor
 
+from core.database import release_connections
 from courses import demo
 from courses.models import Course
 
@@ -52,6 +54,19 @@ def reach_database() -> None:
     if connection.vendor == "postgresql":
         with connection.wrap_database_errors:
             psycopg.connect(**connection.get_connection_params()).close()
+
+
+def what_the_database_lacks() -> str:
+    """One line for a database that is not ready for the site yet, which starts all the same; empty where it is."""
+    try:
+        reach_database()
+        executor = MigrationExecutor(connection)
+        waiting = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    except DatabaseError as error:
+        return f"Can't use the database of DATABASE_URL yet: {str(error).splitlines()[0]}"
+    finally:
+        release_connections()
+    return f"The database lacks {len(waiting)} migrations: run manage.py migrate." if waiting else ""
 
 
 def collect_static_files() -> None:

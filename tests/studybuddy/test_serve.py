@@ -138,6 +138,19 @@ def test_an_occupied_port_gives_one_line() -> None:
     assert "Can't listen on 127.0.0.1" in done.stderr
 
 
+def test_a_database_that_was_not_migrated_is_said_in_one_line(tmp_path: Path) -> None:
+    environment = {**surroundings(), "DATABASE_URL": f"sqlite:///{tmp_path / 'empty.sqlite3'}"}
+    command = [sys.executable, "manage.py", "serve", "--port", "0"]
+    with subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        try:
+            assert re.fullmatch(
+                r"The database lacks \d+ migrations: run manage\.py migrate\.\n", process.stderr.readline()
+            )
+        finally:
+            process.kill()
+
+
 def test_without_debug_a_folder_for_static_files_that_it_may_not_write_gives_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     done = serve("--port", "0", DEBUG="false", SECRET_KEY="k" * 60, STATIC_ROOT=str(tmp_path / "file" / "static"))
@@ -146,12 +159,15 @@ def test_without_debug_a_folder_for_static_files_that_it_may_not_write_gives_one
     assert "STATIC_ROOT" in done.stderr
 
 
+def surroundings(**settings: str) -> dict[str, str]:
+    return {"PATH": os.environ["PATH"], "ENV_FILE": os.devnull, "DEBUG": "true", **settings}
+
+
 def serve(*arguments: str, **settings: str) -> "subprocess.CompletedProcess[str]":
-    environment = {"PATH": os.environ["PATH"], "ENV_FILE": os.devnull, "DEBUG": "true", **settings}
     return subprocess.run(
         [sys.executable, "manage.py", "serve", *arguments],
         cwd=ROOT,
-        env=environment,
+        env=surroundings(**settings),
         capture_output=True,
         text=True,
         timeout=120,

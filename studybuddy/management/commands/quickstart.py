@@ -1,5 +1,6 @@
 """`manage.py quickstart`: from a fresh checkout to a working site."""
 
+import os
 from argparse import ArgumentParser
 from typing import Any
 
@@ -20,6 +21,7 @@ class Command(StartCommand):
         setup.prepare(with_demo=not no_demo, say=self.stdout.write)
         lines = [f"StudyBuddy is on http://{host}:{port}", *setup.how_to_sign_in(), "Ctrl-C stops it."]
         self.stdout.write("\n" + "\n".join(lines) + "\n")
+        os.environ.setdefault("LOG_LEVEL", "WARNING")  # what to sign in as must not scroll away
         raise SystemExit(
             run_together([["serve", "--host", host, "--port", str(port)], ["db_worker"]], say=self.stderr.write)
         )

@@ -15,5 +15,7 @@ class Command(StartCommand):
         # Importing Daphne's server installs Twisted's asyncio reactor; nothing else here may have done so before.
         from studybuddy.server import serve
 
+        if problem := setup.what_the_database_lacks():
+            self.stderr.write(problem)
         self.stdout.write(f"Serving on http://{host}:{port}")
         serve(host, port)
