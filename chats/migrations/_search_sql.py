@@ -8,7 +8,7 @@ may rebuild: SQLite refuses to rename a table while a trigger elsewhere speaks o
 from typing import Any
 
 # What separates words besides spaces, as ranges of code points: ASCII and general punctuation, symbols, emoji.
-# `chats.search` has the same list. It is spelled out because what a database takes for a letter depends on its locale.
+# `chats.search.terms` has the same list. It is spelled out because what a database takes for a letter depends on its locale.
 POSTGRES_SEPARATORS = (
     r"[\u0001-\u002f\u003a-\u0040\u005b-\u0060\u007b-\u00a9\u00ab-\u00b4\u00b6-\u00b9\u00bb-\u00bf\u00d7\u00f7"
     r"\u2000-\u206f\u20a0-\u20cf\u2190-\u2bff\u2e00-\u2e7f\u3000-\u303f\ufe10-\ufe6f\uff00-\uff0f"
