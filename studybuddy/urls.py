@@ -6,6 +6,8 @@ from django.urls import include, path, re_path
 from core.api.routes import Nothing
 from studybuddy import health
 
+handler500 = "studybuddy.errors.server_error"
+
 urlpatterns = [
     path("admin/", admin.site.urls),
     re_path(r"^health/?$", health.alive, name="health"),
