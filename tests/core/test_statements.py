@@ -1,0 +1,87 @@
+"""Queries that are put together once give what the ORM would, whatever stands in the place of their marks."""
+
+from uuid import UUID, uuid4
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import connection
+from django.db.models import F
+from django.test.utils import CaptureQueriesContext
+
+from chats.models import ChatSession, Message
+from core import statements
+from core.statements import Prepared
+from courses.models import Course
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def chats(student: User, course: Course) -> list[ChatSession]:
+    return [ChatSession.objects.create(user=student, course=course, title=title) for title in ("One", "Two")]
+
+
+def test_rows_are_models_with_what_was_joined_and_annotated(student: User, chats: list[ChatSession]) -> None:
+    named = Prepared(
+        lambda user_id, title: (
+            ChatSession.objects.filter(user_id=user_id, title=title)
+            .select_related("course")
+            .annotate(called=F("title"))
+        ),
+        int,
+        str,
+    )
+    for chat in chats:
+        with CaptureQueriesContext(connection) as queries:
+            [found] = named.rows(student.pk, chat.title)
+            assert (found, found.course, found.called) == (chat, chat.course, chat.title)
+        assert len(queries) == 1
+        assert found.created_at == chat.created_at
+        assert found.metadata == {}
+    assert named.first(student.pk, "Three") is None
+    assert named.first(None, "One") is None
+
+
+def test_a_row_that_is_not_joined_is_none(student: User) -> None:
+    chat = ChatSession.objects.create(user=student)
+    alone = Prepared(lambda chat_id: ChatSession.objects.filter(pk=chat_id).select_related("course", "head"), UUID)
+    found = alone.first(chat.pk)
+    assert found is not None
+    assert (found.course, found.head) == (None, None)
+
+
+def test_what_is_deferred_is_read_when_it_is_asked_for(chats: list[ChatSession]) -> None:
+    brief = Prepared(lambda chat_id: ChatSession.objects.filter(pk=chat_id).defer("title"), UUID)
+    found = brief.first(chats[1].pk)
+    assert found is not None
+    assert "title" in found.get_deferred_fields()
+    assert found.title == "Two"
+
+
+def test_values_come_as_the_orm_gives_them(chats: list[ChatSession]) -> None:
+    values = Prepared(
+        lambda user_id: ChatSession.objects.filter(user_id=user_id).order_by("title").values_list("pk", "created_at"),
+        int,
+    )
+    assert values.rows(chats[0].user_id) == [(chat.pk, chat.created_at) for chat in chats]
+
+
+def test_a_change_is_of_the_named_fields_where_the_condition_holds(chats: list[ChatSession]) -> None:
+    one, two = chats
+    said = Message.objects.create(session=one, role="user", content="Hello?")
+    changed = statements.change(
+        ChatSession, "id = %s", [statements.key(one.pk)], head_id=said.pk, metadata={"a": [1]}, title="“Uno”"
+    )
+    assert changed == 1
+    one.refresh_from_db()
+    two.refresh_from_db()
+    assert (one.head, one.metadata, one.title, two.title) == (said, {"a": [1]}, "“Uno”", "Two")
+    assert statements.change(ChatSession, "id = %s", [statements.key(uuid4())], title="Nobody's") == 0
+
+
+@pytest.mark.parametrize("count", [0, 1, statements.FEW + 1])
+def test_new_rows_are_stored_however_many(chats: list[ChatSession], count: int) -> None:
+    rows = [Message(session=chats[0], role="user", content=str(number)) for number in range(count)]
+    statements.insert(rows)
+    assert list(Message.objects.order_by("id")) == rows
+    assert not any(row._state.adding for row in rows)
