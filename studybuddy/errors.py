@@ -1,8 +1,9 @@
-"""What is answered where something broke that no door has seen."""
+"""Answers to errors that are not about one view."""
 
 import sys
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.views import defaults
 
@@ -20,3 +21,7 @@ def server_error(request: HttpRequest) -> HttpResponse:
     if answer.status != 503:
         return defaults.server_error(request)
     return HttpResponse(render_to_string("503.html"), status=503, headers=answer.headers)
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    return render(request, "403_csrf.html", status=403)

@@ -45,3 +45,9 @@ def test_a_mistake_of_ours_is_still_a_500(client: Client, monkeypatch: pytest.Mo
     answer = client.get("/health/ready")
     assert answer.status_code == 500
     assert "Something broke" in answer.content.decode()
+
+
+def test_a_stale_form_says_so() -> None:
+    answer = Client(enforce_csrf_checks=True).post("/accounts/login/", {"login": "student", "password": "x"})
+    assert answer.status_code == 403
+    assert "gone stale" in answer.content.decode()
