@@ -64,7 +64,7 @@ class AgentRun(models.Model):
         ordering = ["id"]
         constraints = [models.UniqueConstraint(fields=["session", "run_id"], name="agent_run_once")]
         indexes = [
-            models.Index(fields=["session", "run_index"], name="agent_run_in_order"),
+            models.Index(fields=["session", "run_index", "created_at", "id"], name="agent_run_in_order"),
             models.Index(fields=["session", "anchor"], name="agent_run_by_anchor"),
             models.Index(fields=["status", "id"], name="agent_run_by_status"),
         ]
