@@ -6,8 +6,8 @@ Run `python -m benchmarks.stores`, with `--postgres postgres://…/a_database_of
 
 A turn is two messages of 1 kB appended in one call, then the newest 20 read: wall-clock milliseconds, the median of the
 turns measured at each length and their fastest tenth. An Agno agent's turn is a whole `Agent.run` with a model that
-answers at once. The database's statistics are brought up to date before each measurement. Each database is measured in a process of its own, from empty tables. Results go to
-`benchmarks/results/stores.json`.
+answers at once. The database's statistics are brought up to date before each measurement. Each database is measured in
+a process of its own, from empty tables. Results go to `benchmarks/results/stores.json`.
 """
 
 import argparse
