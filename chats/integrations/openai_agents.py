@@ -9,12 +9,13 @@ framework) appear among the items as plain messages.
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from itertools import dropwhile
 from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
 
 from chats.integrations.bridge import INSTALL, Who, arun, dumps, settled, whose
-from chats.models import ChatSession
+from chats.models import ChatSession, Message
 from chats.services import branches, owners, transcripts
 from chats.services.transcripts import Draft, Line
 
@@ -28,8 +29,11 @@ except ImportError as missing:
 if TYPE_CHECKING:
     from agents import RunContextWrapper, TResponseInputItem
 
+    Expired = Callable[[TResponseInputItem], bool]
+
 FORMAT = "openai-agents"
 ROLES = {"user": "user", "assistant": "assistant", "system": "system", "developer": "system"}
+CALLS = ("get_items", "add_items", "pop_item", "clear_session")
 
 
 class DjangoSession(SessionABC):
@@ -92,7 +96,7 @@ class DjangoSession(SessionABC):
     @transaction.atomic
     def _pop(self) -> "TResponseInputItem | None":
         session = owners.lock(whose(self.user), self.session_id)
-        newest = [] if session is None else _newest(session, 1)
+        newest = [] if session is None else _newest(session.head_id, 1)
         if session is None or not newest:
             return None
         branches.refuse_while_running(session)
@@ -107,21 +111,28 @@ class DjangoSession(SessionABC):
             transcripts.clear(session)
 
     # What compaction asks a store for, so that a summary takes the place of history in one transaction. The messages
-    # that it sums up stay in the conversation as an earlier branch, which people can still open.
+    # that it sums up stay in the conversation as an earlier branch, which people can still open. A subclass that does
+    # more than this class when items come and go is not gone behind: for it compaction calls the methods themselves.
+
+    def _is_changed(self) -> bool:
+        return any(getattr(type(self), name) is not getattr(DjangoSession, name) for name in CALLS)
 
     async def _atomic_replace_items(self, items: "list[TResponseInputItem]") -> bool:
+        if self._is_changed():
+            return False
         drafts = [_draft(item) for item in items]
-        return await settled(self._replace, 0, None, drafts)
+        return await settled(self._replace, None, drafts)
 
-    async def _get_compaction_snapshot(
-        self, limit: int, *, prune_prefix: "Callable[[TResponseInputItem], bool] | None" = None
-    ) -> Any:
+    async def _get_compaction_snapshot(self, limit: int, *, prune_prefix: "Expired | None" = None) -> Any:
         """The newest `limit` items and a way to put others in place of the last of them, as the SDK's own stores do.
 
-        Older items that `prune_prefix` calls expired stay: they are still part of what people said here.
+        Items at the beginning that `prune_prefix` calls expired leave with them: nobody can read those any more, and
+        they would pile up before whatever is asked for next.
         """
         from agents.memory.session import _CompactionSnapshot
 
+        if self._is_changed():
+            return None
         found = await arun(self._read, limit + 1)
         messages = found[-limit:] if limit else []
 
@@ -130,7 +141,7 @@ class DjangoSession(SessionABC):
             if not expected:
                 return False
             drafts = [_draft(item) for item in output]
-            return await settled(self._replace, len(expected), [message.id for message in expected], drafts)
+            return await settled(self._replace, [message.id for message in expected], drafts, prune_prefix)
 
         return _CompactionSnapshot([_item(message) for message in messages], len(found) <= limit, replace_suffix)
 
@@ -138,18 +149,18 @@ class DjangoSession(SessionABC):
         return transcripts.newest_of(whose(self.user), self.session_id, formats=[FORMAT], count=count)
 
     @transaction.atomic
-    def _replace(self, count: int, expected: list[Any] | None, drafts: Sequence[Draft]) -> bool:
-        """Put `drafts` in place of the newest `count` messages if they are `expected`, or of all when that is None."""
+    def _replace(self, expected: list[Any] | None, drafts: Sequence[Draft], expired: "Expired | None" = None) -> bool:
+        """Put `drafts` in place of the newest messages if they are `expected`, or of all when that is None."""
         session = owners.lock(whose(self.user), self.session_id)
         if session is None:
             return False
         branches.refuse_while_running(session)
         parent_id = None
         if expected is not None:
-            newest = _newest(session, count)
+            newest = _newest(session.head_id, len(expected))
             if [message.id for message in newest] != expected:
                 return False
-            parent_id = newest[0].parent_id
+            parent_id = _without_expired(session, newest[0].parent_id, expired)
         if drafts:
             transcripts.attach(session, drafts, parent_id)
         else:
@@ -157,8 +168,23 @@ class DjangoSession(SessionABC):
         return True
 
 
-def _newest(session: ChatSession, count: int | None) -> list[Line]:
-    return transcripts.newest(session.head_id, formats=[FORMAT], count=count)
+def _without_expired(session: ChatSession, end: Any, expired: "Expired | None") -> Any:
+    """The last message of a branch that says what the one up to `end` says after its expired beginning.
+
+    What is on a branch stays on it, so the rest is copied: the expired beginning remains an earlier branch.
+    """
+    if expired is None:
+        return end
+    before = _newest(end, None)
+    rest = list(dropwhile(lambda message: expired(_item(message)), before))
+    if not rest or len(rest) == len(before):
+        return end if rest else None
+    last = Message.objects.get(pk=rest[-1].id)
+    return transcripts.copy_branch(session, last, first=rest[0].id)[last.pk]
+
+
+def _newest(head_id: Any, count: int | None) -> list[Line]:
+    return transcripts.newest(head_id, formats=[FORMAT], count=count)
 
 
 def _item(message: Line) -> "TResponseInputItem":

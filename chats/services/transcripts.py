@@ -119,19 +119,23 @@ def existing(ids: Iterable[UUID]) -> set[UUID]:
     return {statements.uuid(pk) for (pk,) in statements.fetch(query, wanted)}
 
 
-def copy_branch(session: ChatSession, source: Message) -> dict[UUID, UUID]:
-    """Copy all messages up to `source` into the (locked) session, as a branch that is not shown yet.
+def copy_branch(session: ChatSession, source: Message, *, first: UUID | None = None) -> dict[UUID, UUID]:
+    """Copy all messages up to `source`, or those from `first` on, into the (locked) session as a branch not shown yet.
 
     Returns the copies' ids by the originals'. Ratings and sources stay with the originals.
     """
     ids = branches.ids_up_from(start=source.pk, session_id=source.session_id, count=EVERYTHING, roles=ROLES)
+    if first is not None:
+        ids = ids[: ids.index(first) + 1]
     found = Message.objects.in_bulk(ids)
+    before = found[first].ordinal - (found[first].role in SPOKEN) if first is not None else 0
     copies: dict[UUID, UUID] = {}
     rows: list[Message] = []
     parent_id: UUID | None = None
     for original in reversed(ids):
         row = found[original]
         row.pk, row.session_id, row.parent_id, row.client_id = uuid7(), session.pk, parent_id, None
+        row.ordinal -= before
         parent_id = copies[original] = row.pk
         rows.append(row)
     Message.objects.bulk_create(rows, batch_size=500)

@@ -10,6 +10,7 @@ pytest.importorskip("agents", reason="openai-agents is not installed")
 
 from agents.memory import SessionSettings, SQLiteSession
 from agents.run_internal.items import fingerprint_input_item
+from agents.run_internal.session_persistence import rewind_session_items
 from django.contrib.auth.models import User
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -125,6 +126,19 @@ async def test_concurrent_pops_never_return_an_item_twice(student: User) -> None
     texts = [item["content"] for item in popped if item is not None]
     assert sorted(map(int, texts)) == list(range(12))
     assert await session.get_items() == []
+
+
+async def test_a_turn_that_is_tried_again_is_first_taken_back_off_the_end(student: User) -> None:
+    session = DjangoSession("retried", user=student)
+    before = [user("one"), answer("1"), user("same")]
+    turn = [user("same"), {"type": "function_call", "name": "add", "arguments": "{}", "call_id": "c"}]
+    await session.add_items([*before, *turn])
+    await rewind_session_items(session, turn)
+    assert await session.get_items() == before
+    await rewind_session_items(session, [user("never said")])
+    assert await session.get_items() == before
+    found = await in_database(ChatSession.objects.get, external_id="retried")
+    assert await in_database(Message.objects.filter(session=found).count) == 3
 
 
 async def test_a_cancelled_caller_leaves_a_whole_batch(student: User) -> None:
