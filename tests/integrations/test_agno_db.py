@@ -210,7 +210,7 @@ def test_a_pending_run_is_cancelled_once(student: User) -> None:
 def test_many_sessions_are_kept_at_once_but_for_another_users(student: User) -> None:
     db = DjangoDb()
     db.upsert_session(new_session("theirs", "ann"))
-    given = [new_session("one", "student"), new_session("theirs", "student"), new_session("two", "student")]
+    given = [new_session("one", "student"), new_session("theirs", "student"), None, new_session("two", "student")]
     given[0].runs = [said("r", "question", "answer")]
     assert [session.session_id for session in db.upsert_sessions(given)] == ["one", "two"]
     assert kept(db, "one", student) == [("user", "question"), ("assistant", "answer")]

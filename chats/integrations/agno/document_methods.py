@@ -9,6 +9,7 @@ from agno.db.in_memory import InMemoryDb
 from agno.db.schemas import UserMemory
 from agno.db.schemas.evals import EvalRunRecord
 from agno.db.schemas.knowledge import KnowledgeRow
+from agno.db.utils import validate_pagination
 
 from chats.integrations import bridge
 from chats.integrations.agno import documents, listing
@@ -37,12 +38,26 @@ class DocumentMethods(BaseDb):
     ) -> UserMemory | Row | None:
         return _read("memory", lambda kept: kept.get_user_memory(memory_id, deserialize, user_id), user_id)
 
-    def get_user_memories(self, user_id: str | None = None, *args: Any, **kwargs: Any) -> Any:
-        return _read("memory", lambda kept: kept.get_user_memories(user_id, *args, **kwargs), user_id)
+    def get_user_memories(
+        self,
+        user_id: str | None = None,
+        agent_id: str | None = None,
+        team_id: str | None = None,
+        topics: list[str] | None = None,
+        search_content: str | None = None,
+        limit: int | None = None,
+        page: int | None = None,
+        *args: Any,
+        **kwargs: Any,
+    ) -> Any:
+        validate_pagination(limit, page)
+        wanted = (user_id, agent_id, team_id, topics, search_content, limit, page, *args)
+        return _read("memory", lambda kept: kept.get_user_memories(*wanted, **kwargs), user_id)
 
     def get_user_memory_stats(
         self, limit: int | None = None, page: int | None = None, user_id: str | None = None
     ) -> tuple[list[Row], int]:
+        validate_pagination(limit, page)
         return _read("memory", lambda kept: kept.get_user_memory_stats(limit, page, user_id), user_id)
 
     def upsert_user_memory(self, memory: UserMemory, deserialize: bool | None = True) -> Any:
@@ -65,8 +80,11 @@ class DocumentMethods(BaseDb):
     def get_knowledge_content(self, id: str, user_id: str | None = None) -> KnowledgeRow | None:  # noqa: A002
         return _read("knowledge", lambda kept: kept.get_knowledge_content(id, user_id))
 
-    def get_knowledge_contents(self, *args: Any, **kwargs: Any) -> tuple[list[KnowledgeRow], int]:
-        return _read("knowledge", lambda kept: kept.get_knowledge_contents(*args, **kwargs))
+    def get_knowledge_contents(
+        self, limit: int | None = None, page: int | None = None, *args: Any, **kwargs: Any
+    ) -> tuple[list[KnowledgeRow], int]:
+        validate_pagination(limit, page)
+        return _read("knowledge", lambda kept: kept.get_knowledge_contents(limit, page, *args, **kwargs))
 
     def upsert_knowledge_content(self, knowledge_row: KnowledgeRow) -> Any:
         return bridge.run(documents.perform, "knowledge", lambda kept: kept.upsert_knowledge_content(knowledge_row))
@@ -82,8 +100,9 @@ class DocumentMethods(BaseDb):
     def get_eval_run(self, eval_run_id: str, *args: Any, **kwargs: Any) -> EvalRunRecord | Row | None:
         return _read("evaluation", lambda kept: kept.get_eval_run(eval_run_id, *args, **kwargs))
 
-    def get_eval_runs(self, *args: Any, **kwargs: Any) -> Any:
-        return _read("evaluation", lambda kept: kept.get_eval_runs(*args, **kwargs))
+    def get_eval_runs(self, limit: int | None = None, page: int | None = None, *args: Any, **kwargs: Any) -> Any:
+        validate_pagination(limit, page)
+        return _read("evaluation", lambda kept: kept.get_eval_runs(limit, page, *args, **kwargs))
 
     def rename_eval_run(self, eval_run_id: str, name: str, *args: Any, **kwargs: Any) -> Any:
         return bridge.run(

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from agno.db.utils import build_single_run_row, validate_pagination
+from agno.db.utils import build_single_run_row, canonical_run_status, validate_pagination
 from django.db import transaction
 from django.db.models import Q
 
@@ -24,8 +24,7 @@ from core import statements
 
 PLACE = """
 SELECT r.id, r.anchor, r.span,
-    (SELECT MAX(run_index) FROM chats_agentrun WHERE session_id = %s),
-    EXISTS (SELECT 1 FROM chats_agentrun WHERE session_id = %s AND run_index = %s)
+    (SELECT MAX(run_index) FROM chats_agentrun WHERE session_id = %s)
 FROM (SELECT 1) one LEFT JOIN chats_agentrun r ON r.session_id = %s AND r.run_id = %s
 """
 SORTABLE = {"run_id", "run_index", "created_at", "updated_at", "status", "agent_id", "team_id", "workflow_id"}
@@ -47,6 +46,7 @@ def upsert_run(run: Any, session_id: str, user_id: str | None, run_index: int | 
 
 def keep_run(found: Found, row: Row) -> None:
     """Keep a run's row in its (locked) session."""
+    row = _canonical(row)
     session, state = found.session, found.state
     known = None if found.head is None else found.head.ordinal
     branches.catch_up(session, state)
@@ -133,14 +133,20 @@ def get_runs(
     return [run_row(run) for run in found.select_related("session")], total
 
 
+def _canonical(row: Row) -> Row:
+    """The row with its status in Agno's own spelling, by which history and filters go: a dict may have another."""
+    status = canonical_run_status(row["status"])
+    return row if status is None else {**row, "status": status, "run_data": {**row["run_data"], "status": status}}
+
+
 def _place(session_id: UUID, row: Row) -> tuple[AgentRun, bool, int]:
     """The run as it is kept or a new one, which of the two, and the place of a new one.
 
-    That is the wanted place, or the end when that one is taken or none was named.
+    That is the wanted place, but never one before the end: a caller counts the runs that it holds, and where others
+    have been deleted or added since, that number would put its run among older ones.
     """
-    wanted = row["run_index"]
     session = statements.key(session_id)
-    [(pk, anchor, span, last, taken)] = statements.fetch(PLACE, [session, session, wanted, session, row["run_id"]])
+    [(pk, anchor, span, last)] = statements.fetch(PLACE, [session, session, row["run_id"]])
     end = 0 if last is None else int(last) + 1
     run = AgentRun(pk=pk, anchor=anchor and statements.uuid(anchor), span=span or 0)
-    return run, pk is None, end if wanted is None or taken else wanted
+    return run, pk is None, max(end, row["run_index"] or 0)

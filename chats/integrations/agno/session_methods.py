@@ -87,9 +87,9 @@ class SessionMethods(BaseDb):
     def upsert_sessions(
         self, sessions: list[Session], deserialize: bool | None = True, preserve_updated_at: bool = False
     ) -> list[Session | Row]:
-        """Keep sessions, each in a transaction of its own. Returns those that were kept."""
+        """Keep sessions, each in a transaction of its own. Returns those that were kept; a None among them is none."""
         results = []
-        for session in sessions:
+        for session in [one for one in sessions if one]:
             row = bridge.run(kept_sessions.upsert_session, session, preserve_updated_at=preserve_updated_at)
             if (kept := _kept(row, session, deserialize)) is not None:
                 results.append(kept)
