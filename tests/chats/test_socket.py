@@ -167,7 +167,8 @@ async def test_stop_keeps_what_was_shown(gated_site: Site, student: User, chat: 
 
 
 @pytest.mark.parametrize(
-    ("who", "code"), [("anonymous", 4401), ("outsider", 4404), ("teammate", 4404), ("operator", 4404)]
+    ("who", "code"),
+    [("anonymous", 4401), ("outsider", 4404), ("teammate", 4404), ("instructor", 4404), ("operator", 4404)],
 )
 async def test_others_are_let_in_and_shown_out_with_a_code(
     site: Site, chat: ChatSession, request: pytest.FixtureRequest, who: str, code: int

@@ -67,3 +67,11 @@ RESPONSE = st.builds(
     st.lists(st.builds(lambda text: m.ToolCallPart("look", {"at": text}, tool_call_id="t"), TEXT), max_size=1),
 )
 MESSAGE = REQUEST | RESPONSE
+
+
+def asked(text: str) -> m.ModelRequest:
+    return m.ModelRequest([m.UserPromptPart(text, timestamp=NOW)], timestamp=NOW)
+
+
+def answered(text: str) -> m.ModelResponse:
+    return m.ModelResponse([m.TextPart(text)], timestamp=NOW)

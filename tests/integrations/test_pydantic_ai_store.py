@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from pydantic_ai import Conversation
 from pydantic_ai.conversation_store import ConversationConflict, ConversationStore, InMemoryConversationStore
 from pydantic_ai.exceptions import UserError
-from pydantic_ai.messages import ModelMessagesTypeAdapter, ModelRequest, ModelResponse, TextPart, UserPromptPart
+from pydantic_ai.messages import ModelMessagesTypeAdapter
 from pydantic_ai.tools import DeferredToolRequests
 from pydantic_ai.usage import RunUsage
 
@@ -29,17 +29,9 @@ from chats.models import ChatSession, Message
 from chats.services import history, sessions, turns
 from core.database import in_database
 from core.errors import Conflict
-from tests.integrations.pydantic_cases import MESSAGE, NOW, every_part_kind
+from tests.integrations.pydantic_cases import MESSAGE, answered, asked, every_part_kind
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-def asked(text: str) -> ModelRequest:
-    return ModelRequest([UserPromptPart(text, timestamp=NOW)], timestamp=NOW)
-
-
-def answered(text: str) -> ModelResponse:
-    return ModelResponse([TextPart(text)], timestamp=NOW)
 
 
 OPERATION = (
@@ -169,72 +161,6 @@ async def test_an_external_id_is_taken_once_per_owner(student: User, outsider: U
     assert await load_messages(made) == [asked("hello")]
     assert await load_messages(made, user=outsider) == []
     assert await load_messages("thread", user="nobody here") == []
-
-
-async def test_of_two_savers_one_is_told_to_load_again(student: User) -> None:
-    store = DjangoConversationStore(user=student)
-    await store.save(Conversation(conversation_id="race", messages=[asked("start")]))
-    loaded = [await store.load("race") for _ in range(5)]
-
-    async def save(number: int, conversation: Any) -> bool:
-        conversation.messages.append(answered(str(number)))
-        try:
-            await store.save(conversation)
-        except ConversationConflict:
-            return False
-        return True
-
-    saved = await asyncio.gather(*[save(number, one) for number, one in enumerate(loaded)])
-    assert sum(saved) == 1
-    found = await store.load("race")
-    assert found is not None
-    assert found.messages == [asked("start"), answered(str(saved.index(True)))]
-
-
-async def test_two_savers_of_messages_neither_lose_nor_interleave_a_batch(student: User) -> None:
-    session_id = await create_session(user=student)
-
-    async def writer(name: str) -> None:
-        for number in range(5):
-            turn = [
-                asked(f"{name}{number} asked"),
-                answered(f"{name}{number} called"),
-                answered(f"{name}{number} said"),
-            ]
-            await save_messages(session_id, turn)
-
-    await asyncio.gather(writer("x"), writer("y"))
-    texts = [str(message.parts[0].content) for message in await load_messages(session_id)]
-    batches = [texts[start : start + 3] for start in range(0, len(texts), 3)]
-    expected = [
-        [f"{name}{number} {what}" for what in ("asked", "called", "said")] for name in "xy" for number in range(5)
-    ]
-    assert sorted(batches) == sorted(expected)
-    for name in "xy":
-        mine = [batch for batch in batches if batch[0].startswith(name)]
-        assert mine == sorted(mine)
-
-
-async def test_two_writers_of_conversations_keep_all_that_they_save(student: User) -> None:
-    async def writer(name: str) -> None:
-        store = DjangoConversationStore(user=student)
-        for number in range(4):
-            saved = False
-            while not saved:
-                conversation = await store.load("both") or Conversation(conversation_id="both")
-                conversation.messages += [asked(f"{name}{number}"), answered(f"{name}{number}")]
-                try:
-                    await store.save(conversation)
-                    saved = True
-                except ConversationConflict:
-                    await asyncio.sleep(0)
-
-    await asyncio.gather(writer("x"), writer("y"))
-    found = await DjangoConversationStore(user=student).load("both")
-    assert found is not None
-    texts = [str(message.parts[0].content) for message in found.messages]
-    assert texts[::2] == texts[1::2]
-    assert sorted(texts[::2]) == [f"{name}{number}" for name in "xy" for number in range(4)]
 
 
 async def test_what_the_site_adds_changes_the_revision(student: User) -> None:

@@ -48,6 +48,8 @@ def test_an_instructor_sees_each_files_state_and_what_is_wrong_with_it(instructo
     assert "no text: needs OCR" in html
     assert "Being read" in html
     assert 'hx-trigger="every 2s"' in html
+    lecture.documents.filter(state="processing").update(pages_done=3, page_count=10)
+    assert "Being read: 3 of 10" in page(instructor, f"/courses/{lecture.course_id}/material")
 
 
 def test_the_list_holds_only_ones_own_courses(student: User, outsider: User, course: Course) -> None:
