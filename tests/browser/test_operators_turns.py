@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 
 from tests.fakes.fixtures import ModelServer
 
-from .conftest import ROOT, SignIn, Site, ask
+from .conftest import ROOT, SignIn, Site, answered, ask
 
 pytestmark = pytest.mark.browser
 GATED = "gated:5#operators"
@@ -67,6 +67,7 @@ def test_a_conversation_is_pinned_and_outlives_a_cleaning(site: Site, sign_in: S
         student.goto(f"{site.url}/chats")
         ask(student, question)
         student.wait_for_url("**/chats/*-*")
+        answered(student)
         chats.append(student.url.rpartition("/")[2])
     page = operator(site, sign_in, f"chats/chatsession/{chats[0]}/change/")
     page.get_by_role("button", name="Pin: keep from retention").click()
@@ -97,6 +98,7 @@ def test_a_list_is_enrolled_and_a_person_exported_and_removed(site: Site, sign_i
     other = sign_in(site, "other")
     ask(other, "What is a kernel?")
     other.wait_for_url("**/chats/*-*")
+    answered(other)  # or the page, signed out in the middle of it, would complain
     page.goto(f"{site.url}/admin/auth/user/?q=other")
     page.locator("#result_list tbody th a").click()
     with page.expect_download() as download:
