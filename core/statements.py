@@ -150,7 +150,7 @@ def insert(rows: Sequence[Model]) -> None:
         row._state.adding, row._state.db = False, connection.alias  # noqa: SLF001 - as bulk_create does
 
 
-def held() -> str:
+def for_update() -> str:
     """What ends a SELECT whose rows nobody else may change until the transaction ends."""
     return connection.ops.for_update_sql(no_key=True) if connection.features.has_select_for_no_key_update else ""
 

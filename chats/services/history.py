@@ -62,11 +62,11 @@ def message(message_id: UUID) -> Message:
     found = ONE.first(message_id)
     if found is None:
         raise Message.DoesNotExist
-    return _with(found, SOURCES.rows(message_id) if found.role == "assistant" else [])
+    return _with(found, SOURCES.rows(message_id))
 
 
 def question(message: Message) -> Message:
-    """A question that is at hand with all that its representation needs: it has no sources and nobody rates it."""
+    """A question just asked, which is at hand, with all that its representation needs: no sources and no rating yet."""
     Message.feedback.related.set_cached_value(message, None)
     return _with(message, [])
 

@@ -131,7 +131,7 @@ def _before(question: Message) -> list[Message]:
 def record_sources(*, reply_id: UUID, runner_id: UUID, citations: Sequence[Citation], prompt: str) -> bool:
     """Note what is given to the model, in place of what an earlier attempt was given. False: no longer ours."""
     key = statements.key(reply_id)
-    held = statements.fetch(f"{HELD} {statements.held()}", [key, statements.key(runner_id)])
+    held = statements.fetch(f"{HELD} {statements.for_update()}", [key, statements.key(runner_id)])
     if not held:
         return False
     [(attempt,)] = held
@@ -208,7 +208,7 @@ def stopped(reply: Message) -> Ending:
 
 def _end(ending: Ending, condition: str, parameters: Sequence[Any]) -> bool:
     now = timezone.now()
-    reply = next(iter(ENDING.rows(ending.reply_id)), None)
+    reply = ENDING.first(ending.reply_id)
     where = f"id = %s AND attempt = %s AND {condition}"
     key = statements.key(ending.reply_id)
     if reply is None or not statements.change(
