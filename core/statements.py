@@ -4,15 +4,27 @@ For a turn of two messages the ORM spends several times what the database does, 
 together again. Here it is put together once for a shape, and rows are read as what they are.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from functools import cache
+from types import NoneType
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
 from django.db import connection
 from django.db.backends.utils import CursorWrapper
-from django.db.models import AutoField, Field, Model, QuerySet
+from django.db.models import (
+    AutoField,
+    BigIntegerField,
+    CharField,
+    Field,
+    IntegerField,
+    Model,
+    PositiveIntegerField,
+    QuerySet,
+    TextField,
+)
 from django.db.models.query import ModelIterable, get_related_populators
 
 R = TypeVar("R")
@@ -20,6 +32,7 @@ R = TypeVar("R")
 Compiled = tuple[str, list[Any]]
 ID = UUID(int=1)
 FEW = 8
+PLAIN = (CharField, TextField, IntegerField, BigIntegerField, PositiveIntegerField)
 # Values that stand for others while a query is put together: no query has one of them for another reason.
 MARKS: dict[type, Callable[[int], Any]] = {
     UUID: lambda number: UUID(int=number),
@@ -118,6 +131,30 @@ def fetch(query: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
     return rows
 
 
+def fetch_each(*queries: tuple[str, Sequence[Any]]) -> list[list[tuple[Any, ...]]]:
+    """The rows of each of these queries, which are asked one after the other but waited for only once."""
+    with ExitStack() as stack:
+        stack.enter_context(together())
+        cursors = [stack.enter_context(_cursor()) for _ in queries]
+        for cursor, (query, parameters) in zip(cursors, queries, strict=True):
+            cursor.execute(query, parameters)
+        return [cursor.fetchall() for cursor in cursors]
+
+
+@contextmanager
+def together() -> Iterator[None]:
+    """Send PostgreSQL what is said within in one go, where nobody asks for an answer: the block's end waits for all.
+
+    A mistake in any of it is raised there at the latest. Not for what needs its count of rows: `execute`, `change`.
+    """
+    if connection.vendor != "postgresql":
+        yield
+        return
+    connection.ensure_connection()
+    with connection.wrap_database_errors, connection.connection.pipeline():
+        yield
+
+
 def execute(query: str, parameters: Sequence[Any]) -> int:
     """Change what the query says; returns how many rows."""
     with _cursor() as cursor:
@@ -127,10 +164,20 @@ def execute(query: str, parameters: Sequence[Any]) -> int:
 
 def change(model: type[Model], where: str, parameters: Sequence[Any], /, **values: Any) -> int:
     """Set these fields in the rows of `model` for which `where` holds; returns how many."""
+    return execute(*_update(model, where, parameters, values))
+
+
+def put(model: type[Model], where: str, parameters: Sequence[Any], /, **values: Any) -> None:
+    """The same for who need not know how many, within `together` or not."""
+    with _cursor() as cursor:
+        cursor.execute(*_update(model, where, parameters, values))
+
+
+def _update(model: type[Model], where: str, parameters: Sequence[Any], values: dict[str, Any]) -> Compiled:
     fields = _by_name(model)
-    prepared = [fields[name].get_db_prep_save(value, connection=connection) for name, value in values.items()]
+    prepared = [_prepared(fields[name], value) for name, value in values.items()]
     places = ", ".join(f"{connection.ops.quote_name(str(fields[name].column))} = %s" for name in values)
-    return execute(f"UPDATE {model._meta.db_table} SET {places} WHERE {where}", [*prepared, *parameters])  # noqa: S608 - columns
+    return f"UPDATE {model._meta.db_table} SET {places} WHERE {where}", [*prepared, *parameters]  # noqa: S608 - columns
 
 
 def insert(rows: Sequence[Model]) -> None:
@@ -141,9 +188,7 @@ def insert(rows: Sequence[Model]) -> None:
         type(rows[0])._base_manager.bulk_create(rows)
         return
     fields = _fields(type(rows[0]))
-    values = [
-        field.get_db_prep_save(getattr(row, field.attname), connection=connection) for row in rows for field in fields
-    ]
+    values = [_prepared(field, getattr(row, field.attname)) for row in rows for field in fields]
     with _cursor() as cursor:
         cursor.execute(_insertion(type(rows[0]), len(rows)), values)
     for row in rows:
@@ -174,6 +219,13 @@ def moment(value: Any) -> datetime:
     """A time as this database gave it."""
     read = value if isinstance(value, datetime) else datetime.fromisoformat(value)
     return read if read.tzinfo else read.replace(tzinfo=UTC)
+
+
+def _prepared(field: "Field[Any, Any]", value: Any) -> Any:
+    """A value of a field as the database takes it. Most are texts and numbers, which are what they are."""
+    if type(field) in PLAIN and type(value) in (str, int, NoneType):
+        return value
+    return field.get_db_prep_save(value, connection=connection)
 
 
 @cache

@@ -11,7 +11,9 @@ or whole conversations, which carry usage, paused tool calls and a revision besi
     await store.save(await agent.run("What is bias?", conversation=conversation))
 """
 
+from collections import OrderedDict
 from collections.abc import Sequence
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
@@ -25,6 +27,7 @@ from core.ids import parse_uuid
 from courses.models import Course
 
 try:
+    from pydantic_ai import AgentRunResult, Conversation
     from pydantic_ai.conversation_store import ConversationEntry, ConversationRecord, ConversationStore
     from pydantic_ai.messages import ModelMessage
 except ImportError as missing:
@@ -32,6 +35,9 @@ except ImportError as missing:
 
 from chats.integrations import pydantic_log
 from chats.integrations.pydantic_messages import FORMAT, draft, dump, load
+
+# Of how many conversations a store knows the record that it read or wrote last.
+REMEMBERED = 100
 
 
 async def create_session(
@@ -84,6 +90,39 @@ class DjangoConversationStore(ConversationStore):
 
     def __init__(self, *, user: Who = None) -> None:
         self.user = user
+        self._last_read: OrderedDict[str, ConversationRecord] = OrderedDict()
+
+    async def load(
+        self, conversation_id: str, *, limit: int | None = None, scope: str | None = None
+    ) -> Conversation | None:
+        """`ConversationStore.load`, which asks for the record and for its history, in one go."""
+        if type(self) is not DjangoConversationStore:  # a subclass may read otherwise
+            return await super().load(conversation_id, limit=limit, scope=scope)
+        read = await arun(pydantic_log.read_conversation, self.user, conversation_id, limit)
+        record, history = (None, []) if read is None else read
+        self._remember(record)
+        return await _ReadAhead(self, record, history).load(conversation_id, limit=limit, scope=scope)
+
+    async def save(
+        self, conversation: Conversation | AgentRunResult[Any], *, scope: str | None = None
+    ) -> list[ConversationEntry]:
+        """`ConversationStore.save`, without reading again the record that was read or written here last.
+
+        It is the same as long as its revision is, and that is compared once more where it counts: as it is written.
+        """
+        given = conversation.conversation if isinstance(conversation, AgentRunResult) else conversation
+        record = self._last_read.get(given.conversation_id)
+        if record is None or record.revision != given.revision:
+            return await super().save(conversation, scope=scope)
+        return await _ReadAhead(self, record).save(conversation, scope=scope)
+
+    def _remember(self, record: ConversationRecord | None) -> None:
+        if record is None:
+            return
+        self._last_read[record.conversation_id] = record
+        self._last_read.move_to_end(record.conversation_id)
+        if len(self._last_read) > REMEMBERED:
+            self._last_read.popitem(last=False)
 
     async def read_record(self, conversation_id: str) -> ConversationRecord | None:
         return await arun(pydantic_log.read_record, self.user, conversation_id)
@@ -99,6 +138,8 @@ class DjangoConversationStore(ConversationStore):
         expected_revision: str | None,
     ) -> None:
         await settled(pydantic_log.write_record, self.user, record, list(new_entries), expected_revision)
+        if type(self) is DjangoConversationStore:
+            self._remember(record)
 
     async def delete_record(self, conversation_id: str, *, expected_revision: str) -> None:
         await settled(pydantic_log.delete_record, self.user, conversation_id, expected_revision)
@@ -109,6 +150,42 @@ class DjangoConversationStore(ConversationStore):
     async def read_history(self, head_id: str | None, *, limit: int | None = None) -> list[ConversationEntry]:
         """The entries up to `head_id` (the newest `limit` of them), in one walk however many there are."""
         return [] if head_id is None else await arun(pydantic_log.read_history, self.user, head_id, limit)
+
+
+class _ReadAhead(ConversationStore):
+    """A store for one call, which finds the record that it asks for read already, and the history if there is one."""
+
+    def __init__(
+        self,
+        store: DjangoConversationStore,
+        record: ConversationRecord | None,
+        history: list[ConversationEntry] | None = None,
+    ) -> None:
+        self._store, self._record, self._history = store, record, history
+
+    async def read_record(self, conversation_id: str) -> ConversationRecord | None:
+        return self._record
+
+    async def read_history(self, head_id: str | None, *, limit: int | None = None) -> list[ConversationEntry]:
+        return await self._store.read_history(head_id, limit=limit) if self._history is None else self._history
+
+    async def read_entry(self, entry_id: str) -> ConversationEntry:
+        return await self._store.read_entry(entry_id)
+
+    async def read_records(self, *, scope: str | None = None, limit: int | None = None) -> Sequence[ConversationRecord]:
+        return await self._store.read_records(scope=scope, limit=limit)
+
+    async def write_record(
+        self,
+        record: ConversationRecord,
+        *,
+        new_entries: Sequence[ConversationEntry] = (),
+        expected_revision: str | None,
+    ) -> None:
+        await self._store.write_record(record, new_entries=new_entries, expected_revision=expected_revision)
+
+    async def delete_record(self, conversation_id: str, *, expected_revision: str) -> None:
+        await self._store.delete_record(conversation_id, expected_revision=expected_revision)
 
 
 @transaction.atomic

@@ -34,6 +34,16 @@ def read_record(user: Who, conversation_id: str) -> ConversationRecord | None:
     return None if found is None else _record(found, conversation_id)
 
 
+def read_conversation(
+    user: Who, conversation_id: str, limit: int | None
+) -> tuple[ConversationRecord, list[ConversationEntry]] | None:
+    """The record and the newest `limit` entries that lead to its head, oldest first."""
+    found = agent_states.find(whose(user), conversation_id, FORMAT)
+    if found is None:
+        return None
+    return _record(found, conversation_id), _entries(found.session.head_id, limit)
+
+
 def read_records(user: Who, scope: str | None, limit: int | None) -> list[ConversationRecord]:
     """The owner's conversations, the last saved first, in a constant number of queries."""
     theirs = agent_states.columns(_theirs(whose(user)), FORMAT)
@@ -49,49 +59,63 @@ def write_record(
     user: Who, record: ConversationRecord, new_entries: Sequence[ConversationEntry], expected_revision: str | None
 ) -> None:
     name = record.conversation_id
-    session, created = owners.lock_or_create(whose(user), name)
-    found = agent_states.look(session, FORMAT)
+    found, created = agent_states.lock_or_create(whose(user), name, FORMAT)
     if found.is_answering or (None if created else _revision(found)) != expected_revision:
         raise ConversationConflict(name)
     added: list[Message] = []
-    head_id = _write_entries(found, whose(user), record, new_entries, added)
-    transcripts.show(session, head_id, title=transcripts.title_of(added), moment=record.updated_at)
-    values = {
-        "scope": record.scope,
-        "revision": record.revision,
-        "head": head_id,
-        "data": _RECORD.dump_json(record, exclude=_COLUMNS).decode(),
-        "saved_at": record.updated_at,
-    }
-    if found.state is None:
-        AgentState.objects.create(session=session, framework=FORMAT, **values)
-    else:
-        statements.change(AgentState, "id = %s", [found.state.pk], **values)
+    with statements.together():
+        head_id = _write_entries(found, whose(user), record, new_entries, added)
+        transcripts.show(found.session, head_id, title=transcripts.title_of(added), moment=record.updated_at)
+        values = {
+            "scope": record.scope,
+            "revision": record.revision,
+            "head": head_id,
+            "data": _RECORD.dump_json(record, exclude=_COLUMNS).decode(),
+            "saved_at": record.updated_at,
+        }
+        if found.state is None:
+            AgentState.objects.create(session=found.session, framework=FORMAT, **values)
+        else:
+            statements.put(AgentState, "id = %s", [found.state.pk], **values)
 
 
 @transaction.atomic
 def delete_record(user: Who, conversation_id: str, expected_revision: str) -> None:
-    session = owners.lock(whose(user), conversation_id)
-    if session is None or _revision(agent_states.look(session, FORMAT)) != expected_revision:
+    found = agent_states.lock(whose(user), conversation_id, FORMAT)
+    if found is None or _revision(found) != expected_revision:
         raise ConversationConflict(conversation_id)
-    sessions.erase([session.pk])
+    sessions.erase([found.session.pk])
 
 
 def read_history(user: Who, head_id: str, limit: int | None) -> list[ConversationEntry]:
     """The entries up to `head_id`, oldest first, in one query. Raises KeyError when the owner has no such entry."""
     if limit == 0:
         return []
-    # One more than asked for: an entry names the one before it.
-    count = None if limit is None else limit + 1
     uuid = parse_uuid(head_id)
     rows: list[Line] = []
     if uuid is not None and str(uuid) == head_id:
-        rows = transcripts.newest_upto(whose(user), uuid, formats=[FORMAT], count=count)
-    if not rows:
-        named = _message(_theirs(whose(user)), head_id)
-        if named is None:
-            raise KeyError(head_id)
-        rows = transcripts.newest(named, formats=[FORMAT], count=count)
+        rows = transcripts.newest_upto(whose(user), uuid, formats=[FORMAT], count=_count(limit))
+    if rows:
+        return _read(rows, limit)
+    named = _message(_theirs(whose(user)), head_id)
+    if named is None:
+        raise KeyError(head_id)
+    return _entries(named, limit)
+
+
+def _entries(head_id: UUID | None, limit: int | None) -> list[ConversationEntry]:
+    """The same up to a message that is known to be the owner's."""
+    if limit == 0:
+        return []
+    return _read(transcripts.newest(head_id, formats=[FORMAT], count=_count(limit)), limit)
+
+
+def _count(limit: int | None) -> int | None:
+    """One more than asked for: an entry names the one before it."""
+    return None if limit is None else limit + 1
+
+
+def _read(rows: Sequence[Line], limit: int | None) -> list[ConversationEntry]:
     entries: list[ConversationEntry] = []
     parent_id: str | None = None
     for row, content in zip(rows, load(rows), strict=True):

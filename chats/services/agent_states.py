@@ -55,6 +55,28 @@ def find(whose: owners.Whose, session_id: str, framework: str) -> Found | None:
     return None if row is None else found_in(row)
 
 
+def lock(whose: owners.Whose, session_id: str, framework: str) -> Found | None:
+    """The same with the session's row locked until the transaction ends: as everything is from then on."""
+    named = owners.statement(_named, whose, session_id, framework=framework)
+    if connection.features.has_select_for_update:
+        # What hangs on the session is read by a statement of its own, which begins once the row is locked.
+        locked, rows = statements.fetch_each(owners.locking(whose, session_id), named)
+        if not locked:
+            return None
+    else:
+        rows = statements.fetch(*named)  # a transaction has the whole database for itself
+    row = owners.chosen(rows, session_id)
+    return None if row is None else found_in(row)
+
+
+def lock_or_create(whose: owners.Whose, session_id: str, framework: str, **fields: Any) -> tuple[Found, bool]:
+    """What `owners.lock_or_create` finds or makes (True), and what the framework keeps of it."""
+    if found := lock(whose, session_id, framework):
+        return found, False
+    session, created = owners.lock_or_create(whose, session_id, **fields)
+    return look(session, framework), created
+
+
 def find_anyones(session_id: str, framework: str) -> Found | None:
     """The session that the framework knows by that id or external id, whosever it is."""
     known = ChatSession.objects.present().filter(owners.bears(session_id))

@@ -129,7 +129,12 @@ def find(whose: Whose, session_id: str) -> ChatSession | None:
 
 def lock(whose: Whose, session_id: str) -> ChatSession | None:
     """The same with its row locked until the transaction ends."""
-    return _session(statement(_query, whose, session_id, locked=True), session_id)
+    return _session(locking(whose, session_id), session_id)
+
+
+def locking(whose: Whose, session_id: str) -> tuple[str, list[Any]]:
+    """The SQL and its parameters that `lock` asks."""
+    return statement(_query, whose, session_id, locked=True)
 
 
 def lock_by_id(session_id: UUID) -> ChatSession | None:

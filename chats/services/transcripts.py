@@ -90,8 +90,11 @@ def attach(
     session: ChatSession, drafts: Sequence[Draft], parent_id: UUID | None, *, ordinal: int | None = None
 ) -> list[Message]:
     """Add messages below `parent_id` (None: as a new first message), whose ordinal may be known, and show them."""
-    messages = add(session, drafts, parent_id, ordinal=ordinal)
-    if messages:
+    if not drafts:
+        return []
+    messages = _chain(session, drafts, parent_id, _ordinal(parent_id) if ordinal is None else ordinal)
+    with statements.together():
+        statements.insert(messages)
         show(session, messages[-1].pk, title=title_of(messages))
     return messages
 
@@ -102,12 +105,14 @@ def add(
     """The same without showing them: whoever calls this shows what is to be shown."""
     if not drafts:
         return []
-    if ordinal is None:
-        ordinals = Message.objects.values_list("ordinal", flat=True)
-        ordinal = 0 if parent_id is None else ordinals.get(pk=parent_id)
-    messages = _chain(session, drafts, parent_id, ordinal)
+    messages = _chain(session, drafts, parent_id, _ordinal(parent_id) if ordinal is None else ordinal)
     statements.insert(messages)
     return messages
+
+
+def _ordinal(message_id: UUID | None) -> int:
+    ordinals = Message.objects.values_list("ordinal", flat=True)
+    return 0 if message_id is None else ordinals.get(pk=message_id)
 
 
 def existing(ids: Iterable[UUID]) -> set[UUID]:
@@ -152,7 +157,7 @@ def show(session: ChatSession, head_id: UUID | None, *, title: str = "", moment:
     now = timezone.now()
     changes: dict[str, Any] = {"head_id": head_id, "last_activity_at": moment or now, "updated_at": now}
     changes |= _naming(session, title)
-    statements.change(ChatSession, "id = %s", [statements.key(session.pk)], **changes)
+    statements.put(ChatSession, "id = %s", [statements.key(session.pk)], **changes)
     for name, value in changes.items():
         setattr(session, name, value)
     tell(session.pk, "branch.shown")

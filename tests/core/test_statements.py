@@ -4,7 +4,7 @@ from uuid import UUID, uuid4
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import connection
+from django.db import IntegrityError, connection, transaction
 from django.db.models import F
 from django.test.utils import CaptureQueriesContext
 
@@ -77,6 +77,37 @@ def test_a_change_is_of_the_named_fields_where_the_condition_holds(chats: list[C
     two.refresh_from_db()
     assert (one.head, one.metadata, one.title, two.title) == (said, {"a": [1]}, "“Uno”", "Two")
     assert statements.change(ChatSession, "id = %s", [statements.key(uuid4())], title="Nobody's") == 0
+
+
+def test_several_questions_are_answered_in_their_order(chats: list[ChatSession]) -> None:
+    titled = "SELECT title FROM chats_chatsession WHERE title = %s"
+    asked = [(titled, [title]) for title in ("Two", "Nobody's", "One")]
+    assert statements.fetch_each(*asked) == [[("Two",)], [], [("One",)]]
+
+
+def test_what_is_sent_together_is_done_in_its_order(chats: list[ChatSession]) -> None:
+    one = statements.key(chats[0].pk)
+    with statements.together():
+        statements.insert([Message(session=chats[0], role="user", content="Hello?")])
+        statements.put(ChatSession, "id = %s", [one], title="First", metadata={"a": None})
+        statements.put(ChatSession, "id = %s AND title = 'First'", [one], title="Second")
+    chats[0].refresh_from_db()
+    assert (chats[0].title, chats[0].metadata, chats[0].messages.count()) == ("Second", {"a": None}, 1)
+
+
+def test_a_mistake_in_what_is_sent_together_undoes_all_of_it(student: User, chats: list[ChatSession]) -> None:
+    with pytest.raises(IntegrityError):
+        _rename_around_twins(student, chats[0])
+    assert set(ChatSession.objects.values_list("title", flat=True)) == {"One", "Two"}
+    assert not Message.objects.exists()
+
+
+def _rename_around_twins(student: User, chat: ChatSession) -> None:
+    twins = [Message(session=chat, role="user", content="Again", client_id="1") for _ in range(2)]
+    with transaction.atomic(), statements.together():
+        statements.put(ChatSession, "user_id = %s", [student.pk], title="Changed")
+        statements.insert(twins)
+        statements.put(ChatSession, "user_id = %s", [student.pk], title="Changed again")
 
 
 @pytest.mark.parametrize("count", [0, 1, statements.FEW + 1])

@@ -81,3 +81,46 @@ async def test_two_writers_of_conversations_keep_all_that_they_save(student: Use
     texts = [str(message.parts[0].content) for message in found.messages]
     assert texts[::2] == texts[1::2]
     assert sorted(texts[::2]) == [f"{name}{number}" for name in "xy" for number in range(4)]
+
+
+async def test_a_record_known_from_before_is_not_taken_for_the_present_one(student: User) -> None:
+    mine, theirs = DjangoConversationStore(user=student), DjangoConversationStore(user=student)
+    conversation = Conversation(conversation_id="known", messages=[asked("one")])
+    await mine.save(conversation)
+    other = await theirs.load("known")
+    assert other is not None
+    other.messages.append(answered("theirs"))
+    await theirs.save(other)
+    conversation.messages.append(answered("mine"))
+    with pytest.raises(ConversationConflict):
+        await mine.save(conversation)
+    loaded = await mine.load("known")
+    assert loaded is not None
+    assert loaded.messages == [asked("one"), answered("theirs")]
+    await theirs.delete("known")
+    with pytest.raises(ConversationConflict):
+        await mine.save(loaded)
+    assert await theirs.load("known") is None
+
+
+async def test_a_subclass_is_asked_for_what_it_reads_and_writes(student: User) -> None:
+    class Noting(DjangoConversationStore):
+        def __init__(self) -> None:
+            super().__init__(user=student)
+            self.asked: list[str] = []
+
+        async def read_record(self, conversation_id: str) -> Any:
+            self.asked.append("record")
+            return await super().read_record(conversation_id)
+
+        async def read_history(self, head_id: str | None, *, limit: int | None = None) -> Any:
+            self.asked.append("history")
+            return await super().read_history(head_id, limit=limit)
+
+    store = Noting()
+    await store.save(Conversation(conversation_id="noted", messages=[asked("one")]))
+    loaded = await store.load("noted")
+    assert loaded is not None
+    loaded.messages.append(answered("two"))
+    await store.save(loaded)
+    assert store.asked == ["record", "record", "history", "record"]

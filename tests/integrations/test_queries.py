@@ -34,8 +34,10 @@ LENGTHS = (10, 1_000)
 LAST = 20
 # What each costs today, so that nothing is added unseen.
 SDK = {"add": 4, "get": 1, "pop": 13}
-PYDANTIC = {"save": 5, "load": 1, "store save": 7, "store load": 2, "list": 1}
-AGNO = {"session": 2, "keep session": 4, "keep run": 7, "turn": 13}
+PYDANTIC = {"save": 5, "load": 1, "store save": 5, "store load": 2, "list": 1}
+AGNO = {"session": 2, "keep session": 3, "keep run": 6, "turn": 11}
+# PostgreSQL locks a session's row by a statement of its own, sent together with the one after it.
+LOCKS = {"store save": 1, "keep session": 1, "keep run": 1, "turn": 2}
 
 
 class Statements(logging.Handler):
@@ -73,6 +75,11 @@ def cost(statements: Statements, call: Callable[[], Any]) -> int:
         for sql in seen:
             assert not goes_through_all(sql), sql
     return len(seen)
+
+
+def here(costs: dict[str, int]) -> dict[str, int]:
+    locks = LOCKS if connection.vendor == "postgresql" else {}
+    return {name: count + locks.get(name, 0) for name, count in costs.items()}
 
 
 def goes_through_all(sql: str) -> bool:
@@ -133,7 +140,7 @@ def test_a_call_of_pydantic_ai_costs_the_same_in_a_long_conversation(student: Us
             "store load": cost(statements, lambda: sync(store.load)("log", limit=LAST)),
             "list": cost(statements, lambda: sync(store.list_conversations)(limit=LAST)),
         }
-        assert costs == PYDANTIC
+        assert costs == here(PYDANTIC)
 
 
 def test_a_call_of_agno_costs_the_same_in_a_long_session(student: User, statements: Statements) -> None:
@@ -163,4 +170,4 @@ def test_a_call_of_agno_costs_the_same_in_a_long_session(student: User, statemen
             "keep run": cost(statements, lambda: db.upsert_run(run(), "agno", "student")),
             "turn": cost(statements, lambda: agent.run("x")),
         }
-        assert costs == AGNO
+        assert costs == here(AGNO)

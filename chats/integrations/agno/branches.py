@@ -156,7 +156,7 @@ def withdraw(session: ChatSession, run: AgentRun) -> None:
 def stand(session: ChatSession, state: AgentState | None) -> None:
     """Remember the branch's end as the one that the runs lead to."""
     if state is not None and state.head != session.head_id:
-        statements.change(AgentState, "id = %s", [state.pk], head=session.head_id)
+        statements.put(AgentState, "id = %s", [state.pk], head=session.head_id)
         state.head = session.head_id
 
 

@@ -67,10 +67,12 @@ def keep_run(found: Found, row: Row) -> None:
         run.run_index = place
         for name in COMPONENTS.values():
             setattr(run, name, row[name] or "")
-        statements.insert([run])
-    else:
-        AgentRun.objects.filter(pk=run.pk).update(**values, anchor=run.anchor, span=run.span)
-    branches.stand(session, state)
+    with statements.together():
+        if is_new:
+            statements.insert([run])
+        else:
+            statements.put(AgentRun, "id = %s", [run.pk], **values, anchor=run.anchor, span=run.span)
+        branches.stand(session, state)
 
 
 @transaction.atomic

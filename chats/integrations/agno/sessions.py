@@ -40,10 +40,9 @@ def find(session_id: str, user_id: str | None) -> Found | None:
 def lock(session_id: str, user_id: str | None) -> Found | None:
     """The same, locked until the transaction ends."""
     if user_id is not None:
-        session = owners.lock(whose(user_id), session_id)
-    else:
-        known = agent_states.find_anyones(session_id, FORMAT)
-        session = None if known is None else owners.lock_by_id(known.session.pk)
+        return agent_states.lock(whose(user_id), session_id, FORMAT)
+    known = agent_states.find_anyones(session_id, FORMAT)
+    session = None if known is None else owners.lock_by_id(known.session.pk)
     return None if session is None else agent_states.look(session, FORMAT)
 
 
@@ -103,8 +102,10 @@ def upsert_session(session: Session, *, preserve_updated_at: bool = False) -> Ro
         "updated_at": updated_at,
         "saved_at": timezone.now(),
     }
-    _write(state, values, fresh=fresh)
-    _show(found.session, state, moment=moment_of(updated_at) if fresh or preserve_updated_at else None, before=before)
+    with statements.together():
+        _write(state, values, fresh=fresh)
+        moment = moment_of(updated_at) if fresh or preserve_updated_at else None
+        _show(found.session, state, moment=moment, before=before)
     if created:
         for index, run in enumerate(session.runs or []):
             row = build_single_run_row(run, session.session_id, session.user_id, index)
@@ -161,18 +162,16 @@ def reassign_owner(session_id: str, previous_user_id: str, user_id: str | None) 
 def _claim(session_id: str, user_id: str | None, created_at: int | None) -> tuple[Found | None, bool]:
     """The locked session to write to, and whether it is new. None for another user's."""
     owner = whose(user_id)
-    session = owners.lock(owner, session_id)
-    if session is None and (known := lock(session_id, None)) is not None:
+    if (found := agent_states.lock(owner, session_id, FORMAT)) is not None:
+        return found, False
+    if (known := lock(session_id, None)) is not None:
         unclaimed = known.state is not None and known.state.scope is None
         return (known if unclaimed and _move(known.session, owners.owner_of(owner)) else None), False
-    if session is not None:
-        return agent_states.look(session, FORMAT), False
     moment = moment_of(created_at)
     try:
-        session, created = owners.lock_or_create(owner, session_id, created_at=moment, last_activity_at=moment)
+        return agent_states.lock_or_create(owner, session_id, FORMAT, created_at=moment, last_activity_at=moment)
     except NotFound:
         return None, False
-    return agent_states.look(session, FORMAT), created
 
 
 def _name(session: ChatSession) -> str:
@@ -198,7 +197,7 @@ def _write(state: AgentState, values: Row, *, fresh: bool) -> None:
     if fresh:
         state.save()
     else:
-        statements.change(AgentState, "id = %s", [state.pk], **values)
+        statements.put(AgentState, "id = %s", [state.pk], **values)
 
 
 def _show(session: ChatSession, state: AgentState, *, moment: datetime | None = None, before: str = "") -> None:
@@ -210,6 +209,6 @@ def _show(session: ChatSession, state: AgentState, *, moment: datetime | None = 
         changes |= {"title": storable(title), "title_source": "user"}
     elif not title and before and session.title == before.strip()[:TITLE_LENGTH]:
         changes["title_source"] = "question"  # Agno took its name back: the title is nobody's wish any more
-    statements.change(ChatSession, "id = %s", [statements.key(session.pk)], **changes)
+    statements.put(ChatSession, "id = %s", [statements.key(session.pk)], **changes)
     for name, value in changes.items():
         setattr(session, name, value)
