@@ -5,7 +5,10 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
+from uuid import uuid4
 
+# What a run stores has names of its own: the frameworks' own tables are still there the next time.
+RUN = uuid4().hex[:8]
 TEXT = ("Gradient descent walks downhill. " * 40)[:1000]
 LAST = 20
 
@@ -80,14 +83,10 @@ class Histories(Store):
 
 
 class Conversations(Store):
-    """PydanticAI's conversation store: load the last 20, save one more turn."""
+    """A conversation store of PydanticAI's: load the last 20, save one more turn."""
 
-    name = "PydanticAI: DjangoConversationStore"
-
-    def __init__(self, user: Any) -> None:
-        from chats.integrations.pydantic_ai import DjangoConversationStore
-
-        self.store = DjangoConversationStore(user=user)
+    def __init__(self, name: str, store: Any) -> None:
+        self.name, self.store = name, store
 
     async def _add(self, count: int) -> None:
         from pydantic_ai import Conversation
@@ -112,7 +111,7 @@ class Runs(Store):
 
     def __init__(self, name: str, db: Any, user_id: str) -> None:
         self.name, self.db, self.user_id, self.count = name, db, user_id, 0
-        self.session_id = f"session of {user_id}"
+        self.session_id = f"session of {user_id} {RUN}"
         self.thread = ThreadPoolExecutor(max_workers=1)
 
     def session(self) -> Any:
@@ -128,7 +127,7 @@ class Runs(Store):
         self.count += 1
         said = [Message(role="user", content=TEXT), Message(role="assistant", content=TEXT)]
         return RunOutput(
-            run_id=f"run {self.count}",
+            run_id=f"run {RUN} {self.count}",
             agent_id="bench",
             input=RunInput(TEXT),
             content=TEXT,

@@ -7,7 +7,7 @@ Run `python -m benchmarks.stores`, with `--postgres postgres://…/a_database_of
 A turn is two messages of 1 kB appended in one call, then the newest 20 read: wall-clock milliseconds, the median of the
 turns measured at each length and their fastest tenth. An Agno agent's turn is a whole `Agent.run` with a model that
 answers at once. The database's statistics are brought up to date before each measurement. Each database is measured in
-a process of its own, from empty tables. Results go to `benchmarks/results/stores.json`.
+a process of its own, in conversations that are new. Results go to `benchmarks/results/stores.json`.
 """
 
 import argparse
@@ -24,7 +24,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from benchmarks.store_kinds import LAST, AgentTurns, Blob, Conversations, Histories, Runs, Session, Store
+from benchmarks.store_kinds import LAST, RUN, AgentTurns, Blob, Conversations, Histories, Runs, Session, Store
 
 ROOT = Path(__file__).resolve().parent.parent
 LENGTHS = [10, 100, 1_000, 10_000]
@@ -38,14 +38,17 @@ def stores(user: Any, scratch: str, postgres: str | None) -> tuple[list[Store], 
     """What is there to be measured, and what is left out for want of a package."""
     from agents.memory import SQLiteSession
     from agno.db.in_memory import InMemoryDb
+    from pydantic_ai.conversation_store import InMemoryConversationStore
 
     from chats.integrations.agno import DjangoDb
     from chats.integrations.openai_agents import DjangoSession
+    from chats.integrations.pydantic_ai import DjangoConversationStore
 
     found: list[Store] = [
         Session("Agents SDK: DjangoSession", DjangoSession("bench sdk", user=user)),
         Histories(user),
-        Conversations(user),
+        Conversations("PydanticAI: DjangoConversationStore", DjangoConversationStore(user=user)),
+        Conversations("PydanticAI: the same turn with no database", InMemoryConversationStore()),
         Runs("Agno: DjangoDb", DjangoDb(), user.username),
         AgentTurns("Agno: an agent's turn on DjangoDb", DjangoDb(), "bench agent"),
         AgentTurns("Agno: the same turn with no database", InMemoryDb(), "bench agent"),
@@ -75,7 +78,9 @@ def _their_own(scratch: str, postgres: str | None) -> list[Store]:
         agno = lambda: SqliteDb(db_file=f"{scratch}/agno-{next(names)}.sqlite3")  # noqa: E731
     name = type(agno()).__name__
     return [
-        Session("Agents SDK: its SQLAlchemySession", SQLAlchemySession.from_url("bench", url=url, create_tables=True)),
+        Session(
+            "Agents SDK: its SQLAlchemySession", SQLAlchemySession.from_url(f"bench {RUN}", url=url, create_tables=True)
+        ),
         AgentTurns(f"Agno: an agent's turn on its {name}", agno(), "bench agent"),
     ]
 
