@@ -124,6 +124,7 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     }
     DATABASES["default"]["TEST"] = {"NAME": DATABASES["default"]["NAME"] + ".test"}
 else:
+    DATABASES["default"]["ENGINE"] = "core.postgresql"
     DATABASES["default"]["OPTIONS"] = {
         # What `core.statements` sends over a connection for the third time is prepared there.
         "prepare_threshold": 2 if env.flag("DATABASE_PREPARE", default=True) else None,
@@ -134,7 +135,6 @@ else:
         "pool": {"min_size": 2, "max_size": DATABASE_POOL_SIZE, "timeout": 5, "reconnect_timeout": 2},
         "connect_timeout": 5,
     }
-    DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 DATABASES["default"]["CONN_MAX_AGE"] = 0  # under ASGI each request has a thread of its own
 
 REDIS_URL = env.url("REDIS_URL", ["redis", "rediss", "unix"], "REDIS_URL=redis://localhost:6379/0")
