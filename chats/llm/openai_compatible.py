@@ -207,9 +207,13 @@ class OpenAICompatible:
         reply.put(decoder.feed_end())
 
     def _body(self, request: ModelRequest) -> dict[str, Any]:
+        messages = [{"role": message.role, "content": message.content} for message in request.messages]
+        # As the extra body they are sent as they are. The client would look at each of them to tell its kind, which
+        # costs more than all else that it does for a request, and the more the longer the conversation is.
         body: dict[str, Any] = {
             "model": request.model,
-            "messages": [{"role": message.role, "content": message.content} for message in request.messages],
+            "messages": [],
+            "extra_body": {"messages": messages},
             "stream": True,
         }
         if self._asks_for_usage:
