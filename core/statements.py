@@ -54,12 +54,22 @@ class Prepared(Generic[R]):
         self._shape: _Shape | None = None
 
     def rows(self, *values: Any) -> list[R]:
-        if self._shape is None:
-            self._shape = _Shape(self._build(*self._marks))
-        return self._shape.read(dict(zip(self._marks, values, strict=True)))
+        return self.read(fetch(*self.query(*values)))
 
     def first(self, *values: Any) -> R | None:
         return next(iter(self.rows(*values)), None)
+
+    def query(self, *values: Any) -> Compiled:
+        """The SQL and its parameters, to be asked with others: `read` makes of its rows what `rows` gives."""
+        return self._known().query(dict(zip(self._marks, values, strict=True)))
+
+    def read(self, rows: Sequence[tuple[Any, ...]]) -> list[R]:
+        return self._known().read(rows)
+
+    def _known(self) -> "_Shape":
+        if self._shape is None:
+            self._shape = _Shape(self._build(*self._marks))
+        return self._shape
 
 
 class _Shape:
@@ -80,8 +90,11 @@ class _Shape:
             self._related = get_related_populators(info, select, connection.alias)  # type: ignore[call-arg]
             self._annotations = dict(compiler.annotation_col_map or {})
 
-    def read(self, values: dict[Any, Any]) -> list[Any]:
-        rows = [self._converted(list(row)) for row in fetch(self._sql, filled(self._parameters, values))]
+    def query(self, values: dict[Any, Any]) -> Compiled:
+        return self._sql, filled(self._parameters, values)
+
+    def read(self, given: Sequence[tuple[Any, ...]]) -> list[Any]:
+        rows = [self._converted(list(row)) for row in given]
         return [tuple(row) for row in rows] if self._model is None else [self._made(self._model, row) for row in rows]
 
     def _converted(self, row: list[Any]) -> list[Any]:
@@ -164,16 +177,22 @@ def execute(query: str, parameters: Sequence[Any]) -> int:
 
 def change(model: type[Model], where: str, parameters: Sequence[Any], /, **values: Any) -> int:
     """Set these fields in the rows of `model` for which `where` holds; returns how many."""
-    return execute(*_update(model, where, parameters, values))
+    return execute(*updating(model, where, parameters, **values))
 
 
 def put(model: type[Model], where: str, parameters: Sequence[Any], /, **values: Any) -> None:
     """The same for who need not know how many, within `together` or not."""
+    send(*updating(model, where, parameters, **values))
+
+
+def send(query: str, parameters: Sequence[Any]) -> None:
+    """Change what the query says, for who need not know how many rows, within `together` or not."""
     with _cursor() as cursor:
-        cursor.execute(*_update(model, where, parameters, values))
+        cursor.execute(query, parameters)
 
 
-def _update(model: type[Model], where: str, parameters: Sequence[Any], values: dict[str, Any]) -> Compiled:
+def updating(model: type[Model], where: str, parameters: Sequence[Any], /, **values: Any) -> Compiled:
+    """The SQL of `change` and its parameters."""
     fields = _by_name(model)
     prepared = [_prepared(fields[name], value) for name, value in values.items()]
     places = ", ".join(f"{connection.ops.quote_name(str(fields[name].column))} = %s" for name in values)

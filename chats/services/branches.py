@@ -24,6 +24,12 @@ ANSWERING = (
 
 END = "SELECT (SELECT ordinal FROM chats_message WHERE id = %s), " + ANSWERING.format(session="%s")  # noqa: S608 - constants
 
+# The same at the end of the branch that the session shows.
+SHOWN_END = (
+    "SELECT (SELECT m.ordinal FROM chats_message m JOIN chats_chatsession s ON s.head_id = m.id WHERE s.id = %s), "  # noqa: S608 - constants
+    + ANSWERING.format(session="%s")
+)
+
 UP = """
 WITH RECURSIVE branch (id, parent_id, taken) AS (
     SELECT id, parent_id, CASE WHEN role IN ({roles}) THEN 1 ELSE 0 END

@@ -21,11 +21,18 @@ from courses.models import Course
 
 # What a turn is taken to need until the model has said what it took.
 RESERVED_PER_TURN = 2000
+# A day's first reply makes the row, any other adds to it.
 SETTLE = (
-    "UPDATE chats_usage SET questions = questions + 1, prompt_tokens = prompt_tokens + %s,"
-    " completion_tokens = completion_tokens + %s,"
-    " reserved_tokens = CASE WHEN reserved_tokens > %s THEN reserved_tokens - %s ELSE 0 END"
+    "INSERT INTO chats_usage"
+    " (user_id, course_id, day, questions, prompt_tokens, completion_tokens, reserved_tokens)"
+    " VALUES (%s, %s, %s, 1, %s, %s, 0) ON CONFLICT {once} DO UPDATE SET questions = chats_usage.questions + 1,"
+    " prompt_tokens = chats_usage.prompt_tokens + excluded.prompt_tokens,"
+    " completion_tokens = chats_usage.completion_tokens + excluded.completion_tokens,"
+    " reserved_tokens = CASE"
+    " WHEN chats_usage.reserved_tokens > %s THEN chats_usage.reserved_tokens - %s ELSE 0 END"
 )
+IN_A_COURSE = SETTLE.format(once="(user_id, course_id, day)")
+WITHOUT_COURSE = SETTLE.format(once="(user_id, day) WHERE course_id IS NULL")
 SUMS = {"used": Sum(F("prompt_tokens") + F("completion_tokens")), "reserved": Sum("reserved_tokens")}
 
 
@@ -88,14 +95,9 @@ def reserve(*, user_id: Any, course: Course | None) -> int:
 
 def settle(*, reply: Message, user_id: int, course_id: UUID | None, prompt_tokens: int, completion_tokens: int) -> None:
     """Book what an ended reply took and free what it had reserved. Zeros refund it all."""
-    day = reply.created_at.astimezone(UTC).date()
-    course = "course_id IS NULL" if course_id is None else "course_id = %s"
-    keys = [user_id, day, *([] if course_id is None else [statements.key(course_id)])]
+    keys = [user_id, None if course_id is None else statements.key(course_id), _day(reply.created_at)]
     taken = [prompt_tokens, completion_tokens, reply.reserved_tokens, reply.reserved_tokens]
-    book = f"{SETTLE} WHERE user_id = %s AND day = %s AND {course}"
-    if not statements.execute(book, [*taken, *keys]):
-        _row(user_id, course_id, day)
-        statements.execute(book, [*taken, *keys])
+    statements.send(WITHOUT_COURSE if course_id is None else IN_A_COURSE, [*keys, *taken])
 
 
 def _has_own_quota(course: Course | None) -> bool:
@@ -122,4 +124,8 @@ def _row(user_id: Any, course_id: UUID | None, day: date) -> Usage:
 
 
 def _today() -> date:
-    return timezone.now().astimezone(UTC).date()
+    return _day(timezone.now())
+
+
+def _day(moment: datetime) -> date:
+    return moment.astimezone(UTC).date()

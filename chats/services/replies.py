@@ -25,6 +25,7 @@ CLAIM = (
     "UPDATE chats_message SET state = 'streaming', runner_id = %s, attempt = attempt + 1, started_at = %s,"
     " first_token_at = NULL"
     " WHERE id = %s AND state = 'queued' AND EXISTS (SELECT 1 FROM chats_runner WHERE chats_runner.id = %s)"
+    " RETURNING id"
 )
 CLAIMED = Prepared(
     lambda reply_id: (
@@ -95,9 +96,11 @@ class Ending:
 def claim(*, reply_id: UUID, runner_id: UUID, runner_name: str) -> Job | None:
     """Take a queued reply for a runner; None when another was faster, it is not queued, or the lease is gone."""
     runner, key = statements.key(runner_id), statements.key(reply_id)
-    if not statements.execute(CLAIM, [runner, statements.stored(timezone.now()), key, runner]):
+    claiming = CLAIM, [runner, statements.stored(timezone.now()), key, runner]
+    is_ours, found = statements.fetch_each(claiming, CLAIMED.query(reply_id))
+    if not is_ours:
         return None
-    [reply] = CLAIMED.rows(reply_id)
+    [reply] = CLAIMED.read(found)
     statements.insert(
         [
             ReplyAttempt(
@@ -137,8 +140,9 @@ def record_sources(*, reply_id: UUID, runner_id: UUID, citations: Sequence[Citat
     [(attempt,)] = held
     if attempt > 1:
         Citation.objects.filter(message_id=reply_id).delete()
-    statements.insert(citations)
-    statements.change(ReplyAttempt, "reply_id = %s AND attempt = %s", [key, attempt], prompt=prompt)
+    with statements.together():
+        statements.insert(citations)
+        statements.put(ReplyAttempt, "reply_id = %s AND attempt = %s", [key, attempt], prompt=prompt)
     return True
 
 
@@ -208,24 +212,27 @@ def stopped(reply: Message) -> Ending:
 
 def _end(ending: Ending, condition: str, parameters: Sequence[Any]) -> bool:
     now = timezone.now()
-    reply = ENDING.first(ending.reply_id)
-    where = f"id = %s AND attempt = %s AND {condition}"
     key = statements.key(ending.reply_id)
-    if reply is None or not statements.change(
+    where = f"id = %s AND attempt = %s AND {condition}"
+    update, values = statements.updating(
         Message, where, [key, ending.attempt, *parameters], **_final_fields(ending, now)
-    ):
-        return False
-    statements.execute("DELETE FROM chats_replychunk WHERE reply_id = %s", [key])
-    _mark_cited(key, ending.cited)
-    _close_attempt(ending, now)
-    quota.settle(
-        reply=reply,
-        user_id=reply.session.user_id,
-        course_id=reply.session.course_id,
-        prompt_tokens=ending.prompt_tokens or 0,
-        completion_tokens=ending.completion_tokens or 0,
     )
-    _touch_session(reply, ending, now)
+    found, ended = statements.fetch_each(ENDING.query(ending.reply_id), (f"{update} RETURNING id", values))
+    if not ended:
+        return False
+    [reply] = ENDING.read(found)
+    with statements.together():
+        statements.send("DELETE FROM chats_replychunk WHERE reply_id = %s", [key])
+        _mark_cited(key, ending.cited)
+        _close_attempt(ending, now)
+        quota.settle(
+            reply=reply,
+            user_id=reply.session.user_id,
+            course_id=reply.session.course_id,
+            prompt_tokens=ending.prompt_tokens or 0,
+            completion_tokens=ending.completion_tokens or 0,
+        )
+        _touch_session(reply, ending, now)
     tell(reply.session_id, "reply.ended", reply=reply.pk)
     return True
 
@@ -233,7 +240,7 @@ def _end(ending: Ending, condition: str, parameters: Sequence[Any]) -> bool:
 def _mark_cited(key: Any, markers: Collection[int]) -> None:
     """Say of each of the reply's sources whether its text used it."""
     used = f"marker IN ({', '.join(['%s'] * len(markers))})" if markers else "1 = 0"
-    statements.execute(f"UPDATE chats_citation SET cited = ({used}) WHERE message_id = %s", [*markers, key])  # noqa: S608 - marks only
+    statements.send(f"UPDATE chats_citation SET cited = ({used}) WHERE message_id = %s", [*markers, key])  # noqa: S608 - marks only
 
 
 def _final_fields(ending: Ending, now: datetime) -> dict[str, Any]:
@@ -255,7 +262,7 @@ def _final_fields(ending: Ending, now: datetime) -> dict[str, Any]:
 
 
 def _close_attempt(ending: Ending, now: datetime) -> None:
-    statements.change(
+    statements.put(
         ReplyAttempt,
         "reply_id = %s AND attempt = %s",
         [statements.key(ending.reply_id), ending.attempt],
@@ -269,7 +276,7 @@ def _close_attempt(ending: Ending, now: datetime) -> None:
 
 def _touch_session(reply: Message, ending: Ending, now: datetime) -> None:
     key = [statements.key(reply.session_id)]
-    statements.change(ChatSession, "id = %s", key, last_activity_at=now)
+    statements.put(ChatSession, "id = %s", key, last_activity_at=now)
     if ending.title:
         named = {"title": ending.title[:200], "title_source": ChatSession.TitleSource.QUESTION}
-        statements.change(ChatSession, "id = %s AND title = ''", key, **named)
+        statements.put(ChatSession, "id = %s AND title = ''", key, **named)

@@ -1,6 +1,6 @@
 """Conversations: making, finding, changing, deleting them."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -16,7 +16,7 @@ from chats.services.news import tell
 from chats.services.stopping import request_stop
 from core.errors import Conflict, Invalid, NotFound
 from core.ids import checked_client_id, parse_uuid
-from core.statements import Prepared
+from core.statements import Compiled, Prepared, fetch_each
 from core.text import is_storable
 from courses.models import Course
 
@@ -60,6 +60,18 @@ def lock(*, user: Person, session_id: object, state: str = "present") -> ChatSes
     if state == "present" and (found := LOCKED.first(user.pk, parse_uuid(session_id))):
         return found
     return _pick(_to_lock(visible(user=user, state=state)), session_id)
+
+
+def lock_and_ask(
+    *, user: Person, session_id: object, questions: Callable[[UUID], Sequence[Compiled]]
+) -> tuple[ChatSession, list[list[tuple[Any, ...]]]]:
+    """`lock`, and the answers to questions about the session as it stands then, in no more time."""
+    if uuid := parse_uuid(session_id):
+        found, *answers = fetch_each(LOCKED.query(user.pk, uuid), *questions(uuid))
+        if found:
+            return LOCKED.read(found)[0], answers
+    session = lock(user=user, session_id=session_id)
+    return session, fetch_each(*questions(session.pk))
 
 
 def _to_lock(sessions: "QuerySet[ChatSession]") -> "QuerySet[ChatSession]":

@@ -2,13 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from chats.exceptions import MessageTooLong
+from chats.exceptions import MessageTooLong, ReplyRunning
 from chats.models import ChatSession, Message
 from chats.querysets import Person
 from chats.services import branches, quota, sessions
@@ -16,6 +18,7 @@ from chats.services.news import tell
 from core import statements
 from core.errors import Invalid, NotFound
 from core.ids import checked_client_id, parse_uuid
+from core.statements import Compiled
 from core.text import storable
 from courses.models import Document, Lecture
 
@@ -49,14 +52,18 @@ def ask(
     Raises NotFound, Invalid (empty text), MessageTooLong, ReplyRunning, QuotaExceeded.
     """
     text = _asked(text)
-    session = sessions.lock(user=user, session_id=session_id)
     client_id = checked_client_id(client_id)
-    if client_id and (earlier := _earlier(session, client_id)):
-        return earlier
+    session, (known, [(ordinal, is_answering)]) = sessions.lock_and_ask(
+        user=user, session_id=session_id, questions=partial(_standing, client_id)
+    )
+    if known and client_id:
+        return _turn_of(session, client_id)
+    if is_answering:
+        raise ReplyRunning
     question = Message(
         session=session,
         parent_id=session.head_id,
-        ordinal=branches.ordinal_at(session, session.head_id) + 1,
+        ordinal=(ordinal or 0) + 1,
         role="user",
         content=text,
         client_id=client_id,
@@ -183,22 +190,33 @@ def _begin(
         model=model,
         reserved_tokens=quota.reserve(user_id=session.user_id, course=session.course),
     )
-    statements.insert([*new, reply])
-    _advance(session, reply, "turn", question=question.pk, reply=reply.pk)
+    with statements.together():
+        statements.insert([*new, reply])
+        _advance(session, reply, "turn", question=question.pk, reply=reply.pk)
     return Turn(session, question, reply)
 
 
 def _advance(session: ChatSession, head: Message, event: str, **fields: object) -> None:
     session.head, session.last_activity_at = head, timezone.now()
     shown = {"head": head.pk, "last_activity_at": session.last_activity_at}
-    statements.change(ChatSession, "id = %s", [statements.key(session.pk)], **shown)
+    statements.put(ChatSession, "id = %s", [statements.key(session.pk)], **shown)
     tell(session.pk, event, **fields)
 
 
+def _standing(client_id: str | None, session_id: UUID) -> list[Compiled]:
+    """The questions whether this client id made a turn before, and what another turn would follow."""
+    key = statements.key(session_id)
+    return [(KNOWN, [key, client_id]), (branches.SHOWN_END, [key, key])]
+
+
 def _earlier(session: ChatSession, client_id: str) -> Turn | None:
-    """The turn that this client id made before: the id stands on its question, or on a regenerated reply."""
-    if not statements.fetch(KNOWN, [statements.key(session.pk), client_id]):
-        return None
+    """The turn that this client id made before, if it did."""
+    known = statements.fetch(KNOWN, [statements.key(session.pk), client_id])
+    return _turn_of(session, client_id) if known else None
+
+
+def _turn_of(session: ChatSession, client_id: str) -> Turn:
+    """The turn that this client id made: the id stands on its question, or on a regenerated reply."""
     message = Message.objects.select_related("parent").get(session=session, client_id=client_id)
     if message.role == "assistant" and message.parent is not None:
         return Turn(session, message.parent, message, created=False)
