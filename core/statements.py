@@ -32,6 +32,7 @@ R = TypeVar("R")
 Compiled = tuple[str, list[Any]]
 ID = UUID(int=1)
 FEW = 8
+SKIP_KNOWN = " ON CONFLICT DO NOTHING"
 PLAIN = (CharField, TextField, IntegerField, BigIntegerField, PositiveIntegerField)
 # Values that stand for others while a query is put together: no query has one of them for another reason.
 MARKS: dict[type, Callable[[int], Any]] = {
@@ -131,7 +132,9 @@ def _cursor() -> CursorWrapper:
         return connection.cursor()
     from django.db.backends.postgresql.base import ServerBindingCursor
 
-    connection.ensure_connection()
+    database: Any = connection
+    database.ensure_connection()
+    database.begin_if_due()
     with connection.wrap_database_errors:
         cursor: Any = ServerBindingCursor(connection.connection)  # type: ignore[call-arg]  # a psycopg cursor
     return connection.make_debug_cursor(cursor) if connection.queries_logged else connection.make_cursor(cursor)
@@ -144,28 +147,50 @@ def fetch(query: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
     return rows
 
 
-def fetch_each(*queries: tuple[str, Sequence[Any]]) -> list[list[tuple[Any, ...]]]:
-    """The rows of each of these queries, which are asked one after the other but waited for only once."""
+def fetch_each(*queries: tuple[str, Sequence[Any]], last: bool = False) -> list[list[tuple[Any, ...]]]:
+    """The rows of each of these queries, which are asked one after the other but waited for only once.
+
+    One that gives no rows is an empty list. `last` as in `together`.
+    """
     with ExitStack() as stack:
-        stack.enter_context(together())
-        cursors = [stack.enter_context(_cursor()) for _ in queries]
-        for cursor, (query, parameters) in zip(cursors, queries, strict=True):
-            cursor.execute(query, parameters)
-        return [cursor.fetchall() for cursor in cursors]
+        with together(last=last):
+            cursors = [stack.enter_context(_cursor()) for _ in queries]
+            for cursor, (query, parameters) in zip(cursors, queries, strict=True):
+                cursor.execute(query, parameters)
+        return [cursor.fetchall() if cursor.description else [] for cursor in cursors]
+
+
+def asked(query: str, parameters: Sequence[Any]) -> Callable[[], list[tuple[Any, ...]]]:
+    """The rows of a query within `together`, to be had once that has ended."""
+    if connection.vendor != "postgresql":
+        found = fetch(query, parameters)
+        return lambda: found
+    cursor = _cursor()
+    cursor.execute(query, parameters)
+
+    def rows() -> list[tuple[Any, ...]]:
+        with cursor:
+            return list(cursor.fetchall())
+
+    return rows
 
 
 @contextmanager
-def together() -> Iterator[None]:
+def together(*, last: bool = False) -> Iterator[None]:
     """Send PostgreSQL what is said within in one go, where nobody asks for an answer: the block's end waits for all.
 
     A mistake in any of it is raised there at the latest. Not for what needs its count of rows: `execute`, `change`.
+    Where it is the `last` that a transaction says, COMMIT goes along; what is asked after it is refused.
     """
     if connection.vendor != "postgresql":
         yield
         return
-    connection.ensure_connection()
-    with connection.wrap_database_errors, connection.connection.pipeline():
+    database: Any = connection
+    database.ensure_connection()
+    with database.wrap_database_errors, database.connection.pipeline():
         yield
+        if last:
+            database.commit_along()
 
 
 def execute(query: str, parameters: Sequence[Any]) -> int:
@@ -199,17 +224,17 @@ def updating(model: type[Model], where: str, parameters: Sequence[Any], /, **val
     return f"UPDATE {model._meta.db_table} SET {places} WHERE {where}", [*prepared, *parameters]  # noqa: S608 - columns
 
 
-def insert(rows: Sequence[Model]) -> None:
-    """Store new rows of one model. A key that the database makes is not read back."""
+def insert(rows: Sequence[Model], *, skip_known: bool = False) -> None:
+    """Store new rows of one model, or those that are new. A key that the database makes is not read back."""
     if not rows:
         return
     if len(rows) > FEW:
-        type(rows[0])._base_manager.bulk_create(rows)
+        type(rows[0])._base_manager.bulk_create(rows, ignore_conflicts=skip_known)
         return
     fields = _fields(type(rows[0]))
     values = [_prepared(field, getattr(row, field.attname)) for row in rows for field in fields]
     with _cursor() as cursor:
-        cursor.execute(_insertion(type(rows[0]), len(rows)), values)
+        cursor.execute(_insertion(type(rows[0]), len(rows)) + (SKIP_KNOWN if skip_known else ""), values)
     for row in rows:
         row._state.adding, row._state.db = False, connection.alias  # noqa: SLF001 - as bulk_create does
 

@@ -1,12 +1,15 @@
-"""Connections that the server has ended in the pool are noticed before they are used."""
+"""Pooled connections that have ended are noticed, and transactions keep their promise with fewer round trips."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from django.db import connection
+from django.db import DataError, connection, transaction
+from django.db.transaction import TransactionManagementError
 
+from core import statements
 from core.postgresql import base
+from courses.models import Course
 from tests.threads import ReleasingExecutor
 
 pytestmark = [
@@ -47,3 +50,54 @@ def test_work_goes_on_after_the_server_ended_what_was_in_the_pool(
     end_all_others()
     after = {work.result(10) for work in [threads.submit(process) for _ in range(20)]}
     assert not before & after
+
+
+def committed() -> set[str]:
+    """What another connection sees."""
+    with ReleasingExecutor(max_workers=1) as thread:
+        return thread.submit(lambda: set(Course.objects.values_list("code", flat=True))).result(10)
+
+
+def test_the_last_statements_of_a_transaction_commit_it() -> None:
+    course = Course.objects.create(code="ONE", title="One")
+    with transaction.atomic():
+        with statements.together(last=True):
+            statements.put(Course, "id = %s", [course.pk], code="TWO")
+        assert committed() == {"TWO"}
+        with pytest.raises(TransactionManagementError):
+            Course.objects.count()
+
+
+def test_within_another_transaction_the_last_statements_wait_for_its_end() -> None:
+    course = Course.objects.create(code="ONE", title="One")
+    with transaction.atomic():
+        with transaction.atomic(), statements.together(last=True):
+            statements.put(Course, "id = %s", [course.pk], code="TWO")
+        assert committed() == {"ONE"}
+        assert Course.objects.get().code == "TWO"
+    assert committed() == {"TWO"}
+
+
+def test_a_mistake_in_the_last_statements_takes_back_all() -> None:
+    course = Course.objects.create(code="ONE", title="One")
+    with pytest.raises(DataError), transaction.atomic():  # noqa: PT012 - the mistake comes at the inner block's end
+        statements.put(Course, "id = %s", [course.pk], code="TWO")
+        with statements.together(last=True):
+            statements.send("SELECT 1 / %s", [0])
+            statements.put(Course, "id = %s", [course.pk], title="Other")
+    assert committed() == {"ONE"}
+    assert Course.objects.get().title == "One"
+
+
+def test_a_transaction_that_fails_before_its_first_statement_leaves_the_connection_as_it_was() -> None:
+    with pytest.raises(ZeroDivisionError), transaction.atomic():
+        raise ZeroDivisionError
+    Course.objects.create(code="ONE", title="One")
+    assert committed() == {"ONE"}
+
+
+def test_what_was_not_committed_when_an_error_came_is_gone() -> None:
+    with pytest.raises(ZeroDivisionError), transaction.atomic():  # noqa: PT012 - what comes before is the point
+        Course.objects.create(code="ONE", title="One")
+        raise ZeroDivisionError
+    assert committed() == set()
