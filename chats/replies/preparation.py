@@ -88,7 +88,9 @@ def prepare(job: Job, runner_id: UUID) -> Prepared:
     given = {passage.marker for passage in prompt.evidence}
     citations = [_citation(job.reply, marker, hit) for marker, hit in enumerate(found, start=1) if marker in given]
     sent = json.dumps([{"role": message.role, "content": message.content} for message in prompt.messages])
-    if not replies.record_sources(reply_id=job.reply.pk, runner_id=runner_id, citations=citations, prompt=sent):
+    if not replies.record_sources(
+        reply_id=job.reply.pk, attempt=job.attempt, runner_id=runner_id, citations=citations, prompt=sent
+    ):
         raise Conflict
     sources = [source_data(citation) for citation in citations]
     return Prepared(prompt.messages, prompt.evidence, sources, course, turns, question, budget)

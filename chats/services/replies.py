@@ -27,6 +27,13 @@ CLAIM = (
     " WHERE id = %s AND state = 'queued' AND EXISTS (SELECT 1 FROM chats_runner WHERE chats_runner.id = %s)"
     " RETURNING id"
 )
+# Of a reply that was not claimed just now nothing is noted: it is not the runner's, or it is noted already.
+NOTE = (
+    "INSERT INTO chats_replyattempt"
+    " (reply_id, attempt, runner, runner_name, started_at, outcome, error_code, request_id, prompt)"
+    " SELECT id, attempt, runner_id, %s, started_at, '', '', '', '[]' FROM chats_message"
+    " WHERE id = %s AND runner_id = %s AND state = 'streaming' ON CONFLICT DO NOTHING"
+)
 CLAIMED = Prepared(
     lambda reply_id: (
         Message.objects.filter(pk=reply_id).select_related("session__course", "session__user", "parent").order_by()
@@ -34,7 +41,7 @@ CLAIMED = Prepared(
     UUID,
 )
 ENDING = Prepared(lambda reply_id: Message.objects.filter(pk=reply_id).select_related("session").order_by(), UUID)
-HELD = "SELECT attempt FROM chats_message WHERE id = %s AND runner_id = %s AND state = 'streaming'"
+HELD = "SELECT 1 FROM chats_message WHERE id = %s AND attempt = %s AND runner_id = %s AND state = 'streaming' "
 
 
 @dataclass(frozen=True)
@@ -92,29 +99,23 @@ class Ending:
     title: str = ""
 
 
-@transaction.atomic
 def claim(*, reply_id: UUID, runner_id: UUID, runner_name: str) -> Job | None:
     """Take a queued reply for a runner; None when another was faster, it is not queued, or the lease is gone."""
-    runner, key = statements.key(runner_id), statements.key(reply_id)
-    claiming = CLAIM, [runner, statements.stored(timezone.now()), key, runner]
-    is_ours, found = statements.fetch_each(claiming, CLAIMED.query(reply_id))
-    if not is_ours:
+    reply = _claimed(reply_id, runner_id, runner_name)
+    if reply is None:
         return None
-    [reply] = CLAIMED.read(found)
-    statements.insert(
-        [
-            ReplyAttempt(
-                reply=reply,
-                attempt=reply.attempt,
-                runner=runner_id,
-                runner_name=runner_name,
-                started_at=reply.started_at,
-            )
-        ]
-    )
     question = reply.parent
     assert question is not None, "a reply answers a question"  # noqa: S101 - the turn's transaction made both
     return Job(reply, reply.session, question, _before(question))
+
+
+@transaction.atomic
+def _claimed(reply_id: UUID, runner_id: UUID, runner_name: str) -> Message | None:
+    runner, key = statements.key(runner_id), statements.key(reply_id)
+    claiming = CLAIM, [runner, statements.stored(timezone.now()), key, runner]
+    noting = NOTE, [runner_name, key, runner]
+    is_ours, _, found = statements.fetch_each(claiming, noting, CLAIMED.query(reply_id), last=True)
+    return CLAIMED.read(found)[0] if is_ours else None
 
 
 def _before(question: Message) -> list[Message]:
@@ -131,18 +132,21 @@ def _before(question: Message) -> list[Message]:
 
 
 @transaction.atomic
-def record_sources(*, reply_id: UUID, runner_id: UUID, citations: Sequence[Citation], prompt: str) -> bool:
-    """Note what is given to the model, in place of what an earlier attempt was given. False: no longer ours."""
+def record_sources(
+    *, reply_id: UUID, attempt: int, runner_id: UUID, citations: Sequence[Citation], prompt: str
+) -> bool:
+    """Note what is given to the model, in place of what was noted before. False: no longer ours, nothing written."""
     key = statements.key(reply_id)
-    held = statements.fetch(f"{HELD} {statements.for_update()}", [key, statements.key(runner_id)])
-    if not held:
-        return False
-    [(attempt,)] = held
-    if attempt > 1:
-        Citation.objects.filter(message_id=reply_id).delete()
+    holding = HELD + statements.for_update(), [key, attempt, statements.key(runner_id)]
     with statements.together():
-        statements.insert(citations)
+        held = statements.asked(*holding)
+        statements.send("DELETE FROM chats_citation WHERE message_id = %s", [key])
+        # What is known after that is another attempt's, and this one not held.
+        statements.insert(citations, skip_known=True)
         statements.put(ReplyAttempt, "reply_id = %s AND attempt = %s", [key, attempt], prompt=prompt)
+    if not held():
+        transaction.set_rollback(True)
+        return False
     return True
 
 
@@ -221,7 +225,7 @@ def _end(ending: Ending, condition: str, parameters: Sequence[Any]) -> bool:
     if not ended:
         return False
     [reply] = ENDING.read(found)
-    with statements.together():
+    with statements.together(last=True):
         statements.send("DELETE FROM chats_replychunk WHERE reply_id = %s", [key])
         _mark_cited(key, ending.cited)
         _close_attempt(ending, now)

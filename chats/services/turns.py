@@ -190,7 +190,7 @@ def _begin(
         model=model,
         reserved_tokens=quota.reserve(user_id=session.user_id, course=session.course),
     )
-    with statements.together():
+    with statements.together(last=True):
         statements.insert([*new, reply])
         _advance(session, reply, "turn", question=question.pk, reply=reply.pk)
     return Turn(session, question, reply)
