@@ -174,8 +174,8 @@ def seed(settings: dict[str, str], count: int) -> list[dict[str, str]]:
 
 
 @contextlib.contextmanager
-def site(settings: dict[str, str]) -> Iterator[Running]:
-    """`manage.py serve` on a free port."""
+def site(settings: dict[str, str], *, on_one_cpu: bool = False) -> Iterator[Running]:
+    """`manage.py serve` on a free port, on the last CPU alone if so asked."""
     with socket(AF_INET, SOCK_STREAM) as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -183,6 +183,8 @@ def site(settings: dict[str, str]) -> Iterator[Running]:
     process = subprocess.Popen(command, cwd=ROOT, env=settings, stdout=subprocess.DEVNULL, text=True)
     started = Running(process, port)
     try:
+        if on_one_cpu:
+            os.sched_setaffinity(process.pid, {max(os.sched_getaffinity(0))})
         _wait_until_it_answers(started)
         yield started
     finally:

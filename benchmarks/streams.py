@@ -1,6 +1,6 @@
 """How many replies one web process can stream at once, and what each token costs it.
 
-    python -m benchmarks.streams [--quick] [--streams 10 50 …] [--rounds 3] [--only SQLite|PostgreSQL|relay]
+    python -m benchmarks.streams [--quick] [--streams 10 50 …] [--rounds 3] [--only SQLite|PostgreSQL|relay] [--one-cpu]
 
 The site runs as in production with persistence, rendering and access checks on, first on SQLite, then on PostgreSQL;
 beside it, in the same run and with the same client and model, two bare relays (`benchmarks/relay.py`).
@@ -73,6 +73,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=1, help="measure all so often and give the medians")
     parser.add_argument("--only", nargs="+", choices=["SQLite", "PostgreSQL", "relay"])
     parser.add_argument("--window", type=float, default=None, help="seconds that are measured")
+    parser.add_argument("--one-cpu", action="store_true", help="keep the site to one CPU")
     options = parser.parse_args()
     options.streams = options.streams or ([10, 100] if options.quick else list(LEVELS))
     options.window = options.window or (2.0 if options.quick else WINDOW_SECONDS)
@@ -95,7 +96,7 @@ def site(options: argparse.Namespace, model: Running, name: str) -> list[dict[st
         people = processes.seed(processes.environment(database, model, "plain"), count)
         for streams in options.streams:
             settings = processes.environment(database, model, f"plain:{tokens_for(streams, options.window)}")
-            with processes.site(settings) as server:
+            with processes.site(settings, on_one_cpu=options.one_cpu) as server:
                 taken, people = people[: streams + WARM_UP + IDLE_SOCKETS], people[streams + WARM_UP + IDLE_SOCKETS :]
                 with_sockets = processes.targets(server.port, taken)
                 rows.append(measure(f"site, {name}", streams, with_sockets, server, model, options.window, database))

@@ -126,7 +126,7 @@ def terms(query: str, stop_words: frozenset[str], *, most: int = 24) -> list[str
 def runs(text: str) -> frozenset[tuple[str, ...]]:
     """The runs of three words in `text`: what near-duplicates share."""
     found = text.casefold().split()
-    return frozenset(tuple(found[at : at + 3]) for at in range(max(len(found) - 2, 1)))
+    return frozenset(zip(found, found[1:], found[2:], strict=False)) or frozenset([tuple(found)])
 
 
 def overlap(a: frozenset[tuple[str, ...]], b: frozenset[tuple[str, ...]]) -> float:
