@@ -17,9 +17,9 @@ import structlog
 from asgiref.sync import async_to_sync
 from channels.exceptions import ChannelFull
 from channels.layers import InMemoryChannelLayer, get_channel_layer
-from redis.exceptions import RedisError
 
 from core.background import spawn
+from core.redis import redis_errors
 
 log = structlog.get_logger(__name__)
 
@@ -32,9 +32,14 @@ RETRY_SECONDS = 1.0
 ECHO_SECONDS = 1.0
 SILENCE_SECONDS = 3.5
 SILENCES_SAID = 10
-# What a layer raises while its Redis is away: redis' own errors, sockets', and what a full channel says. Its client
-# stumbles into an AttributeError when its connection goes in the middle of a command.
-LAYER_ERRORS = (RedisError, OSError, ChannelFull, RuntimeError, AttributeError)
+
+
+def layer_errors() -> tuple[type[Exception], ...]:
+    """What a layer raises while its Redis is away: redis' own errors, sockets', and what a full channel says.
+
+    Its client stumbles into an AttributeError when its connection goes in the middle of a command.
+    """
+    return (*redis_errors(), OSError, ChannelFull, RuntimeError, AttributeError)
 
 
 class Bus:
@@ -105,7 +110,7 @@ class Bus:
             self._changed.clear()
             try:
                 await self._join_and_leave()
-            except LAYER_ERRORS as error:
+            except layer_errors() as error:
                 self._is_down(error)
                 self._changed.set()
                 await asyncio.sleep(RETRY_SECONDS)
@@ -128,7 +133,7 @@ class Bus:
                 self._changed.set()
                 while True:
                     self._heard(await self._layer.receive(self._channel))
-            except LAYER_ERRORS as error:
+            except layer_errors() as error:
                 self._is_down(error)
                 self._channel = None
                 await asyncio.sleep(RETRY_SECONDS)
@@ -145,7 +150,7 @@ class Bus:
             topic, message = await self._outbox.get()
             try:
                 await self._layer.group_send(topic, _envelope(self.id, topic, message))
-            except LAYER_ERRORS as error:
+            except layer_errors() as error:
                 self._is_down(error)
 
     async def _echo(self) -> None:
@@ -194,7 +199,7 @@ def publish(topic: str, message: Message) -> None:
     if layer is not None:
         try:
             async_to_sync(layer.group_send)(topic, _envelope("", topic, message))
-        except LAYER_ERRORS as error:
+        except layer_errors() as error:
             log.warning("broadcast not sent", topic=topic, error=repr(error))
 
 

@@ -14,12 +14,10 @@ from django.views.decorators.http import require_safe
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
-from psycopg_pool import PoolTimeout
-from redis import Redis
-from redis.exceptions import RedisError
 
 import core.metrics  # noqa: F401 - its figures exist from the first scrape on
 from chats.models import Message, Runner
+from core.redis import redis_errors
 from courses.models import Document
 
 log = structlog.get_logger(__name__)
@@ -105,7 +103,7 @@ def _database() -> str:
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
-    except (DatabaseError, PoolTimeout) as error:
+    except DatabaseError as error:
         return _says(error)
     return "ok"
 
@@ -114,7 +112,7 @@ def _migrations() -> str:
     try:
         executor = MigrationExecutor(connection)
         waiting = executor.migration_plan(executor.loader.graph.leaf_nodes())
-    except (DatabaseError, PoolTimeout) as error:
+    except DatabaseError as error:
         return _says(error)
     return f"{len(waiting)} to apply: run manage.py migrate" if waiting else "ok"
 
@@ -122,6 +120,9 @@ def _migrations() -> str:
 def _channel_layer() -> str:
     if not settings.REDIS_URL:
         return "ok"  # in memory: it lives with the process
+    from redis import Redis
+
+    away: tuple[type[Exception], ...] = (*redis_errors(), OSError)
     try:
         with Redis.from_url(
             settings.REDIS_URL,
@@ -129,7 +130,7 @@ def _channel_layer() -> str:
             socket_connect_timeout=LAYER_TIMEOUT_SECONDS,
         ) as redis:
             redis.ping()
-    except (RedisError, OSError) as error:
+    except away as error:
         return _says(error)
     return "ok"
 

@@ -11,12 +11,12 @@ import structlog
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
 from django.core.signals import got_request_exception
 from django.http import Http404
-from redis.exceptions import RedisError
 from rest_framework import exceptions
 from rest_framework.response import Response
 
-from core.database import AWAY as DATABASE_AWAY
+from core.database import AWAY
 from core.errors import Conflict, DomainError, Forbidden, Invalid, NotFound
+from core.redis import redis_errors
 
 log = structlog.get_logger(__name__)
 
@@ -36,7 +36,6 @@ CODES = {
     "authentication_failed": "invalid_token",
 }
 NOT_THERE = "There is nothing here, or it is not yours."
-AWAY = (*DATABASE_AWAY, RedisError)
 
 
 class CsrfFailed(exceptions.PermissionDenied):
@@ -90,7 +89,7 @@ def refusal(error: Exception) -> Refusal | None:
         return Refusal(403, Forbidden.default_detail, "forbidden")
     if isinstance(error, SuspiciousOperation):
         return _suspicious(error)
-    if isinstance(error, AWAY):
+    if isinstance(error, (*AWAY, *redis_errors())):
         log.warning("unavailable", error=type(error).__name__)
         return Refusal(503, "The site can't do this right now. Try again in a moment.", "unavailable", None, _wait(5))
     return None

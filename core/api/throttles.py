@@ -4,9 +4,10 @@ from typing import Any
 
 import structlog
 from django.conf import settings
-from redis.exceptions import RedisError
 from rest_framework.request import Request
 from rest_framework.throttling import SimpleRateThrottle
+
+from core.redis import redis_errors
 
 log = structlog.get_logger(__name__)
 
@@ -30,7 +31,7 @@ class Throttle(SimpleRateThrottle):
         self.num_requests, self.duration = self.parse_rate(getattr(settings, f"THROTTLE_{kind.upper()}"))
         try:
             return bool(super().allow_request(request, view))
-        except RedisError as error:
+        except redis_errors() as error:
             log.warning("throttle not counted", error=type(error).__name__)
             return True
 
