@@ -5,5 +5,5 @@ import sys
 
 def redis_errors() -> tuple[type[Exception], ...]:
     """What Redis' client raises. Nothing while nobody has imported it: then none of it was raised either."""
-    client = sys.modules.get("redis.exceptions")
-    return () if client is None else (client.RedisError,)
+    error = getattr(sys.modules.get("redis.exceptions"), "RedisError", None)
+    return () if error is None else (error,)

@@ -134,7 +134,6 @@ def _cursor() -> CursorWrapper:
 
     database: Any = connection
     database.ensure_connection()
-    database.begin_if_due()
     with connection.wrap_database_errors:
         cursor: Any = ServerBindingCursor(connection.connection)  # type: ignore[call-arg]  # a psycopg cursor
     return connection.make_debug_cursor(cursor) if connection.queries_logged else connection.make_cursor(cursor)
@@ -180,17 +179,23 @@ def together(*, last: bool = False) -> Iterator[None]:
     """Send PostgreSQL what is said within in one go, where nobody asks for an answer: the block's end waits for all.
 
     A mistake in any of it is raised there at the latest. Not for what needs its count of rows: `execute`, `change`.
-    Where it is the `last` that a transaction says, COMMIT goes along; what is asked after it is refused.
+    Where it is the `last` that a transaction says, COMMIT goes along; what is asked after it is refused, and an
+    exception after it takes nothing back.
     """
     if connection.vendor != "postgresql":
         yield
         return
     database: Any = connection
     database.ensure_connection()
-    with database.wrap_database_errors, database.connection.pipeline():
-        yield
-        if last:
-            database.commit_along()
+    try:
+        with database.wrap_database_errors, database.connection.pipeline():
+            yield
+            if last:
+                database.commit_along()
+    except BaseException:
+        # Whether caught or not: the server has ended the transaction, and nobody may take it for committed.
+        database.needs_rollback = database.needs_rollback or (last and database.in_atomic_block)
+        raise
 
 
 def execute(query: str, parameters: Sequence[Any]) -> int:

@@ -119,7 +119,7 @@ class Supervisor:
             run = await self._claim(reply_id)
         except AWAY as error:
             log.warning("reply not claimed", error=type(error).__name__)
-            return  # it stays queued: the next survey finds it
+            return  # it is queued, or ours without our knowing: the next survey finds it
         finally:
             self._claiming.pop(reply_id).set()
         if run is not None:

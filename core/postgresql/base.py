@@ -17,7 +17,7 @@ import psycopg
 from django.db.backends.postgresql import base
 from django.db.backends.utils import debug_transaction
 from django.db.transaction import TransactionManagementError
-from psycopg_pool import ConnectionPool
+from psycopg_pool import ConnectionPool, PoolTimeout
 
 TRUSTED_SECONDS = 5.0
 
@@ -34,6 +34,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> "psycopg.Connection[Any]":
         pool: ConnectionPool | None = self.pool
+        begun = time.monotonic()
         while True:
             found: psycopg.Connection[Any] = super().get_new_connection(conn_params)
             if pool is None or _is_alive(found):
@@ -41,19 +42,30 @@ class DatabaseWrapper(base.DatabaseWrapper):
                 return found
             found.close()
             pool.putconn(found)  # which puts a new one in its place
+            if time.monotonic() - begun > pool.timeout:
+                raise PoolTimeout("no connection of the pool is alive")
 
     def create_cursor(self, name: str | None = None) -> Any:
         self.begin_if_due()
-        return super().create_cursor(name)
+        cursor = super().create_cursor(name)
+        if name:
+            cursor._withhold = self.get_autocommit()  # noqa: SLF001 - Django asks the connection, which always says yes
+        return cursor
+
+    def validate_no_broken_transaction(self) -> None:
+        """What every cursor calls before a statement, also one that was made before the transaction."""
+        super().validate_no_broken_transaction()
+        self.begin_if_due()
 
     def begin_if_due(self) -> None:
         """Send the BEGIN of a transaction that has sent nothing yet; within a pipeline, without waiting for it."""
         if self._has_said_commit:
             raise TransactionManagementError("The transaction has sent its last statements.")
         if self._is_to_begin:
-            self._is_to_begin = False
             with debug_transaction(self, "BEGIN"), self.wrap_database_errors:
-                self.connection.execute("BEGIN")
+                # Its own words for it, with the isolation level of the settings.
+                self.connection.execute(self.connection._get_tx_start_command())  # noqa: SLF001
+            self._is_to_begin = False
 
     def commit_along(self) -> None:
         """Send COMMIT now, within a pipeline, if the outermost `atomic` block would send it next."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import pytest
 from django.db import DataError, connection, transaction
@@ -101,3 +102,36 @@ def test_what_was_not_committed_when_an_error_came_is_gone() -> None:
         Course.objects.create(code="ONE", title="One")
         raise ZeroDivisionError
     assert committed() == set()
+
+
+def test_a_cursor_from_before_the_transaction_is_part_of_it() -> None:
+    course = Course.objects.create(code="ONE", title="One")
+    with connection.cursor() as cursor:
+        with pytest.raises(ZeroDivisionError), transaction.atomic():  # noqa: PT012 - what comes before is the point
+            cursor.execute("UPDATE courses_course SET code = 'TWO'")
+            raise ZeroDivisionError
+        assert committed() == {"ONE"}
+        with transaction.atomic():
+            with statements.together(last=True):
+                statements.put(Course, "id = %s", [course.pk], code="THREE")
+            with pytest.raises(TransactionManagementError):
+                cursor.execute("UPDATE courses_course SET code = 'FOUR'")
+    assert committed() == {"THREE"}
+
+
+def test_an_error_in_the_last_statements_that_is_caught_is_no_success() -> None:
+    told: list[str] = []
+    with transaction.atomic():
+        transaction.on_commit(lambda: told.append("committed"))
+        with suppress(DataError), statements.together(last=True):
+            statements.send("SELECT 1 / %s", [0])
+        with pytest.raises(TransactionManagementError):
+            Course.objects.count()
+    assert not told
+
+
+def test_rows_that_are_locked_can_be_read_bit_by_bit() -> None:
+    Course.objects.create(code="ONE", title="One")
+    with transaction.atomic():
+        assert [course.code for course in Course.objects.select_for_update().iterator(chunk_size=1)] == ["ONE"]
+    assert [course.code for course in Course.objects.iterator(chunk_size=1)] == ["ONE"]
