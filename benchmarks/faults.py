@@ -509,6 +509,7 @@ def run(setup: str, options: argparse.Namespace) -> dict[str, Any]:
             prepare(setup, folder)
             result = asyncio.run(play(setup, options, folder))
             if options.keep_logs:
+                Path(options.keep_logs).mkdir(parents=True, exist_ok=True)
                 for log in folder.glob("*.log"):
                     (Path(options.keep_logs) / f"{setup}-{log.name}").write_bytes(log.read_bytes())
             return result
