@@ -209,7 +209,7 @@ class OpenAICompatible:
     def _body(self, request: ModelRequest) -> dict[str, Any]:
         messages = [{"role": message.role, "content": message.content} for message in request.messages]
         # As the extra body they are sent as they are. The client would look at each of them to tell its kind, which
-        # costs more than all else that it does for a request, and the more the longer the conversation is.
+        # takes the longer the longer the conversation is.
         body: dict[str, Any] = {
             "model": request.model,
             "messages": [],
