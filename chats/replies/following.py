@@ -112,16 +112,16 @@ class Follower:
         live = self.live
         try:
             seen = await in_database(look, live.reply_id, live.attempt, live.length, live.reasoning_length)
+            if seen is not None and seen.attempt != live.attempt:
+                live.restart(seen.attempt)
+                seen = await in_database(look, live.reply_id, live.attempt) or seen
         except AWAY as error:
             log.warning("journal not read", error=type(error).__name__)
             return
         if seen is None:
             live.end()
-            return
-        if seen.attempt != live.attempt:
-            live.restart(seen.attempt)
-            seen = await in_database(look, live.reply_id, live.attempt) or seen
-        self._take(seen)
+        else:
+            self._take(seen)
 
     def _take(self, seen: Look) -> None:
         live = self.live

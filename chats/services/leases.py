@@ -92,8 +92,11 @@ def resign(*, runner_id: UUID) -> list[UUID]:
 
 @transaction.atomic
 def give_back(*, runner_id: UUID, reply_ids: Collection[UUID]) -> list[UUID]:
-    """Requeue replies that are a runner's by their rows, but that it does not run: their claim's answer was lost."""
-    return requeue(Q(pk__in=reply_ids, runner_id=runner_id))
+    """Requeue replies that are a runner's by their rows, but that it does not run: their claim's answer was lost.
+
+    Nobody died with them, so it does not count against them.
+    """
+    return requeue(Q(pk__in=reply_ids, runner_id=runner_id), outcome=HANDED_OVER)
 
 
 def requeue(which: Q, *, outcome: str = INTERRUPTED) -> list[UUID]:
