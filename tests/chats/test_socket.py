@@ -100,6 +100,7 @@ async def test_resuming_an_ended_reply_does_not_end_the_watching_of_the_next(
         await page.until("reply.delta")
         await page.send("resume", reply_id=ended["id"], attempt=1, after=0)
         assert (await page.until("reply.finished"))["message"] == ended
+        await model_server.wait_async(GATED, "held")
         await asyncio.to_thread(model_server.release, GATED)
         finished = (await page.until("reply.finished"))["message"]
     assert finished["id"] != ended["id"]
