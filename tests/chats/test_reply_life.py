@@ -23,7 +23,7 @@ from hypothesis.stateful import (
 )
 
 from chats.exceptions import ReplyRunning
-from chats.models import ChatSession, Message, ReplyChunk, Runner, Usage
+from chats.models import ChatSession, Citation, Message, ReplyChunk, Runner, Usage
 from chats.services import history, leases, quota, replies, sessions, turns
 from chats.services.replies import Ending, Job, Piece
 from chats.services.stopping import request_stop
@@ -59,6 +59,7 @@ class ReplyLife(RuleBasedStateMachine):
         self.promised: dict[UUID, str] = {}
         self.ends: dict[UUID, tuple[str, str]] = {}
         self.journal: dict[tuple[UUID, int], str] = {}
+        self.sources: dict[UUID, str] = {}
         self.live: list[UUID] = []
         self.number = 0
 
@@ -113,6 +114,26 @@ class ReplyLife(RuleBasedStateMachine):
         job = replies.claim(reply_id=waiting.pk, runner_id=runner_id, runner_name="here 1")
         assert (job is None) == (not Runner.objects.filter(pk=runner_id).exists())
         return None if job is None else Attempt(runner_id, job)
+
+    @rule(runner_id=runners)
+    def loses_the_answer_to_a_claim(self, runner_id: UUID) -> None:
+        """However often that happens, the reply is not given up."""
+        for waiting in Message.objects.filter(session=self.session, state="queued"):
+            if replies.claim(reply_id=waiting.pk, runner_id=runner_id, runner_name="here 1") is not None:
+                assert leases.give_back(runner_id=runner_id, reply_ids=[waiting.pk]) == [waiting.pk]
+
+    @rule(attempt=attempts)
+    def notes_sources(self, attempt: Attempt | None) -> None:
+        if attempt is None:
+            return
+        held, reply, number = attempt.is_held, attempt.job.reply, attempt.job.attempt
+        for _ in range(2):  # the first answer may get lost
+            source = Citation(message=reply, marker=1, quote=f"Attempt {number}", document_title="Notes")
+            assert held == replies.record_sources(
+                reply_id=reply.pk, attempt=number, runner_id=attempt.runner_id, citations=[source], prompt="[]"
+            )
+        if held:
+            self.sources[reply.pk] = source.quote
 
     @rule(attempt=attempts, text=st.text(min_size=1, max_size=5))
     def gets_text(self, attempt: Attempt | None, text: str) -> None:
@@ -186,6 +207,11 @@ class ReplyLife(RuleBasedStateMachine):
                     assert chunk.offset == len(text)
                     text += chunk.text
                 assert text == self.journal.get((reply.pk, attempt), "")
+
+    @invariant()
+    def sources_are_those_of_the_last_attempt_that_noted_some(self) -> None:
+        noted = Citation.objects.filter(message__session=self.session).values_list("message", "quote")
+        assert sorted(noted) == sorted(self.sources.items())
 
     @invariant()
     def the_quota_is_held_for_what_runs_and_counted_once(self) -> None:
