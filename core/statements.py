@@ -178,7 +178,7 @@ def asked(query: str, parameters: Sequence[Any]) -> Callable[[], list[tuple[Any,
 def together(*, last: bool = False) -> Iterator[None]:
     """Send PostgreSQL what is said within in one go, where nobody asks for an answer: the block's end waits for all.
 
-    A mistake in any of it is raised there at the latest. Not for what needs its count of rows: `execute`, `change`.
+    A mistake in any of it is raised there at the latest. What it gives is known after it: `asked`.
     Where it is the `last` that a transaction says, COMMIT goes along; what is asked after it is refused, and an
     exception after it takes nothing back.
     """
@@ -198,31 +198,19 @@ def together(*, last: bool = False) -> Iterator[None]:
         raise
 
 
-def execute(query: str, parameters: Sequence[Any]) -> int:
-    """Change what the query says; returns how many rows."""
-    with _cursor() as cursor:
-        cursor.execute(query, parameters)
-        return int(cursor.rowcount)
-
-
-def change(model: type[Model], where: str, parameters: Sequence[Any], /, **values: Any) -> int:
-    """Set these fields in the rows of `model` for which `where` holds; returns how many."""
-    return execute(*updating(model, where, parameters, **values))
-
-
 def put(model: type[Model], where: str, parameters: Sequence[Any], /, **values: Any) -> None:
-    """The same for who need not know how many, within `together` or not."""
+    """Set these fields in the rows of `model` for which `where` holds, within `together` or not."""
     send(*updating(model, where, parameters, **values))
 
 
 def send(query: str, parameters: Sequence[Any]) -> None:
-    """Change what the query says, for who need not know how many rows, within `together` or not."""
+    """Change what the query says, within `together` or not."""
     with _cursor() as cursor:
         cursor.execute(query, parameters)
 
 
 def updating(model: type[Model], where: str, parameters: Sequence[Any], /, **values: Any) -> Compiled:
-    """The SQL of `change` and its parameters."""
+    """The SQL of `put` and its parameters. Who must know whether it changed something lets it return the rows."""
     fields = _by_name(model)
     prepared = [_prepared(fields[name], value) for name, value in values.items()]
     places = ", ".join(f"{connection.ops.quote_name(str(fields[name].column))} = %s" for name in values)

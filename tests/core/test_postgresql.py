@@ -1,6 +1,5 @@
 """Pooled connections that have ended are noticed, and transactions keep their promise with fewer round trips."""
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
@@ -17,12 +16,6 @@ pytestmark = [
     pytest.mark.django_db(transaction=True),
     pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has no server"),
 ]
-
-
-@pytest.fixture
-def threads() -> Iterator[ThreadPoolExecutor]:
-    with ReleasingExecutor(max_workers=4) as pool:
-        yield pool
 
 
 def process() -> int:

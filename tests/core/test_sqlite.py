@@ -1,24 +1,16 @@
 """Transactions of one process take turns on SQLite, however each of them ends."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from django.contrib.auth.models import User
 from django.db import DatabaseError, OperationalError, connection, transaction
 
-from tests.threads import ReleasingExecutor
-
 pytestmark = [
     pytest.mark.django_db(transaction=True),
     pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL has many writers"),
 ]
-
-
-@pytest.fixture
-def threads() -> Iterator[ThreadPoolExecutor]:
-    with ReleasingExecutor(max_workers=4) as pool:
-        yield pool
 
 
 def add(name: str) -> str:

@@ -1,5 +1,6 @@
 """Queries that are put together once give what the ORM would, whatever stands in the place of their marks."""
 
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -66,17 +67,20 @@ def test_values_come_as_the_orm_gives_them(chats: list[ChatSession]) -> None:
     assert values.rows(chats[0].user_id) == [(chat.pk, chat.created_at) for chat in chats]
 
 
+def changed(session_id: UUID, **values: Any) -> int:
+    update, parameters = statements.updating(ChatSession, "id = %s", [statements.key(session_id)], **values)
+    [rows] = statements.fetch_each((f"{update} RETURNING id", parameters))
+    return len(rows)
+
+
 def test_a_change_is_of_the_named_fields_where_the_condition_holds(chats: list[ChatSession]) -> None:
     one, two = chats
     said = Message.objects.create(session=one, role="user", content="Hello?")
-    changed = statements.change(
-        ChatSession, "id = %s", [statements.key(one.pk)], head_id=said.pk, metadata={"a": [1]}, title="“Uno”"
-    )
-    assert changed == 1
+    assert changed(one.pk, head_id=said.pk, metadata={"a": [1]}, title="“Uno”") == 1
     one.refresh_from_db()
     two.refresh_from_db()
     assert (one.head, one.metadata, one.title, two.title) == (said, {"a": [1]}, "“Uno”", "Two")
-    assert statements.change(ChatSession, "id = %s", [statements.key(uuid4())], title="Nobody's") == 0
+    assert changed(uuid4(), title="Nobody's") == 0
 
 
 def test_several_questions_are_answered_in_their_order(chats: list[ChatSession]) -> None:
