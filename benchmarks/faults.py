@@ -441,6 +441,13 @@ def audit(ledger: Ledger, whole: str) -> dict[str, Any]:
     return {
         "questions_acknowledged": len(ledger.acknowledged),
         "replies": dict(replies.values_list("state").annotate(n=Count("pk")).order_by()),
+        "failed_after": [
+            f"{n} × {code or 'no code'}, attempt {attempt}"
+            for code, attempt, n in replies.filter(state="failed")
+            .values_list("error_code", "attempt")
+            .annotate(n=Count("pk"))
+            .order_by("error_code", "attempt")
+        ],
         "attempts_beyond_the_first": sum(n - 1 for n in replies.values_list("attempt", flat=True) if n > 1),
         "acknowledged_lost": sum(stored.get(key) != message for key, message in ledger.acknowledged.items()),
         "duplicated": doubled.count() + answered_twice.count(),

@@ -13,13 +13,23 @@ BROKEN = Refusal(500, "Something went wrong here. It has been logged.", "error")
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Django's `handler500`: 503 while the database is away, in words for people or, under /api, for programs."""
+    """Django's `handler500`: in words for people or, under /api, for programs."""
     error = sys.exc_info()[1]
-    answer = (refusal(error) if isinstance(error, Exception) else None) or BROKEN
+    answer = unavailable(request, error) if isinstance(error, Exception) else None
+    if answer is not None:
+        return answer
     if request.path.startswith("/api/"):
-        return JsonResponse(answer.body, status=answer.status, headers=answer.headers)
-    if answer.status != 503:
-        return defaults.server_error(request)
+        return JsonResponse(BROKEN.body, status=BROKEN.status)
+    return defaults.server_error(request)
+
+
+def unavailable(request: HttpRequest, error: Exception) -> HttpResponse | None:
+    """503 where `error` says that the database or Redis is away, else None. Asks neither of them."""
+    answer = refusal(error)
+    if answer is None or answer.status != 503:
+        return None
+    if request.path.startswith("/api/"):
+        return JsonResponse(answer.body, status=503, headers=answer.headers)
     return HttpResponse(render_to_string("503.html"), status=503, headers=answer.headers)
 
 

@@ -36,7 +36,11 @@ def alive(request: HttpRequest) -> JsonResponse:
 @require_safe
 def ready(request: HttpRequest) -> JsonResponse:
     """200 when everything that the site stands on answers, else 503 that says what does not."""
-    found = {name: check() for name, check in CHECKS.items()}
+    found: dict[str, str] = {}
+    for name, check in CHECKS.items():
+        # Another question would wait for a database that is away as long as the first.
+        lost = name == "migrations" and found["database"] != "ok"
+        found[name] = "not asked: the database is away" if lost else check()
     healthy = all(state == "ok" for state in found.values())
     if not healthy:
         log.warning("not ready", **found)

@@ -7,12 +7,15 @@ from typing import Any
 import structlog
 from asgiref.sync import iscoroutinefunction, sync_to_async
 from django.conf import settings
-from django.http import HttpRequest
+from django.contrib.auth import SESSION_KEY, get_user_model
+from django.http import HttpRequest, HttpResponse
 from django.utils.decorators import sync_and_async_middleware
 from django_structlog.middlewares import RequestMiddleware
 
+from core.database import AWAY
 from core.ids import parse_uuid
 from studybuddy import health
+from studybuddy.errors import unavailable
 
 UNSEEN = ("/health", "/metrics")
 LOGGED_IDS = ("session_id", "message_id", "reply_id", "course_id", "document_id")
@@ -49,7 +52,15 @@ class RequestLogMiddleware(RequestMiddleware):
     """One line per request: its id, method, route, status and user, and the ids in its path.
 
     The route stands for the path, since paths carry reset keys and join codes, and query strings what people search.
+    A request that finds the database away is answered here: each further question of it would wait for the database
+    as long as the first, and with DEBUG Django would answer with all that it knows.
     """
+
+    def prepare(self, request: HttpRequest) -> None:
+        try:
+            super().prepare(request)
+        except AWAY as error:
+            request.away = error  # type: ignore[attr-defined]
 
     @staticmethod
     def format_request(request: HttpRequest) -> str:
@@ -58,17 +69,27 @@ class RequestLogMiddleware(RequestMiddleware):
 
     @staticmethod
     def bind_user_id(request: HttpRequest) -> None:
-        # Health checks must not ask the database for a session; without a cookie there is no session to ask for.
-        known = "_auth_user_id" in request.session if _has_session(request) else False
-        user = getattr(request, "user", None)
-        if known or getattr(request, "auth", None) is not None:
-            structlog.contextvars.bind_contextvars(user_id=getattr(user, "pk", None))
+        if not hasattr(request, "away") and (user_id := _user_id(request)) is not None:
+            structlog.contextvars.bind_contextvars(user_id=user_id)
 
     def process_view(
         self, request: HttpRequest, view: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> None:
+    ) -> HttpResponse | None:
         ids = {name: _spelt(kwargs[name]) for name in LOGGED_IDS if name in kwargs}
         structlog.contextvars.bind_contextvars(**{name: value for name, value in ids.items() if value})
+        return unavailable(request, request.away) if hasattr(request, "away") else None
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        return unavailable(request, error)
+
+
+def _user_id(request: HttpRequest) -> Any:
+    """Whose request it is, without asking for the user: the log must not be what waits for the database."""
+    if getattr(request, "auth", None) is not None:
+        return request.user.pk
+    # Health checks must not ask for a session either; without a cookie there is none to ask for.
+    known = request.session.get(SESSION_KEY) if _has_session(request) else None
+    return None if known is None else get_user_model()._meta.pk.to_python(known)
 
 
 def _has_session(request: HttpRequest) -> bool:

@@ -352,6 +352,7 @@ SENTRY_DSN = env.text("SENTRY_DSN")
 
 LOGGING = logs.configure(level=LOG_LEVEL, form=LOG_FORMAT)
 DJANGO_STRUCTLOG_STATUS_START_LOG_LEVEL = logging.DEBUG
+DJANGO_STRUCTLOG_STATUS_5XX_LOG_LEVEL = logging.WARNING  # 503s of weather; a crash is logged as an error by itself
 DJANGO_STRUCTLOG_IP_LOGGING_ENABLED = False
 
 if SENTRY_DSN:

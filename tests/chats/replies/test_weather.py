@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing
 
+import httpx
 import psycopg
 import pytest
 from django.contrib.auth.models import User
@@ -145,6 +146,23 @@ async def test_live_text_goes_on_while_postgresql_restarts_and_the_journal_catch
     assert len(page.text.split()) == 20
     assert {frame["attempt"] for frame in page.frames if frame["type"] == "reply.delta"} == {1}
     assert journal(url) == ""
+
+
+def test_whoever_asks_while_postgresql_is_away_is_told_to_wait(
+    chat: ChatSession, own_postgres: tuple[Postgres, str, str], crew: Crew
+) -> None:
+    server, url, cookie = own_postgres
+    (site,) = crew.start(1, DATABASE_URL=url, REDIS_URL="")
+    with httpx.Client(base_url=site.url, headers={"cookie": cookie}, timeout=30) as browser:
+        assert browser.get(f"/chats/{chat.pk}").status_code == 200
+        server.stop()
+        page, answer = browser.get(f"/chats/{chat.pk}"), browser.get(f"/api/sessions/{chat.pk}")
+        assert (page.status_code, "Just a moment" in page.text) == (503, True)
+        assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
+        assert browser.get("/health/ready").json()["checks"]["migrations"] == "not asked: the database is away"
+        server.start()
+        until(lambda: browser.get(f"/chats/{chat.pk}").status_code == 200)
+    assert "Traceback" not in site.log.read_text()
 
 
 async def shown(page: Page, words: int) -> None:
