@@ -39,6 +39,8 @@ COLUMNS = {
     "tokens_per_second": "tokens/s",
     "frames_per_second": "frames/s",
     "commits_per_second": "commits/s",
+    "idle_memory_mb": "idle MB",
+    "idle_own_memory_mb": "of it own",
     "memory_mb": "MB",
     "kb_per_socket": "kB/socket",
     "kb_per_reply": "kB/reply",
@@ -138,6 +140,7 @@ def measure(
     tokens = tokens_for(streams, window)
     idle, targets = targets[:IDLE_SOCKETS], targets[IDLE_SOCKETS:]
     warm, targets = targets[:WARM_UP], targets[WARM_UP:]
+    started = usage(server, model, database)
     with Load(targets=warm, ramp_seconds=1.0, window_seconds=0.0, tokens=tokens) as load:
         load.begin()
         load.until("finished")
@@ -169,6 +172,8 @@ def measure(
         "commits_per_second": None
         if database is None or measured["commits"] is None
         else (measured["commits"] - streaming["commits"]) / seconds,
+        "idle_memory_mb": started["memory"] / 1000,
+        "idle_own_memory_mb": started["own_memory"] / 1000,
         "memory_mb": measured["memory"] / 1000,
         "kb_per_socket": kb_per_socket,
         "kb_per_reply": (measured["memory"] - connected["memory"]) / streams,
@@ -183,6 +188,7 @@ def usage(server: Running, model: Running, database: Database | None) -> dict[st
     return {
         "cpu": server.cpu_seconds(),
         "memory": server.memory_kb(),
+        "own_memory": server.own_memory_kb(),
         "model_cpu": model.cpu_seconds(),
         "commits": database.commits() if database else None,
     }
