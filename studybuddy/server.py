@@ -40,9 +40,10 @@ class WholeRequest(WebRequest):
 
 
 class PageSocket(WebSocketProtocol):
-    """A websocket that sends frames without a word.
+    """A websocket that sends frames at once and without a word.
 
     Autobahn composes a coloured line for its debug log with every frame, shown or not, which costs as much as sending.
+    Twisted sends in the event loop's next round what is written in this one, and a busy process has long rounds.
     """
 
     def sendData(self, data: bytes, sync: bool = False, chopsize: int | None = None) -> None:  # noqa: N802
@@ -50,6 +51,8 @@ class PageSocket(WebSocketProtocol):
             super().sendData(data, sync, chopsize)
         else:
             self.transport.write(data)
+            if self.transport.connected and self.transport.doWrite():
+                self.transport.startWriting()  # this connection is over: the next round sees to that
 
 
 # Daphne's factories name these classes and take no others.

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.contrib.auth import get_user
+from django.contrib.sessions.backends.base import SessionBase
 
 from chats.models import ChatSession
 from chats.services import sessions
@@ -25,7 +26,7 @@ class Visitor:
     standing: Standing
 
     def __init__(self, scope: dict[str, Any]) -> None:
-        self._cookie = scope["session"]
+        self._cookie = _stored(scope["cookies"].get(settings.SESSION_COOKIE_NAME))
         self._session_id: str = scope["url_route"]["kwargs"]["session_id"]
 
     def enter(self) -> int | None:
@@ -50,8 +51,7 @@ class Visitor:
     def enter_again(self) -> int | None:
         """The same as `enter` for one who was in: gone, or no longer theirs to see. Reads the database."""
         session_id = self.session.pk
-        engine = import_module(settings.SESSION_ENGINE)
-        self._cookie = engine.SessionStore(self.session_key)  # read anew: what is held here is as of then
+        self._cookie = _stored(self.session_key)  # read anew: what is held here is as of then
         refused = self.enter()
         if refused == NOT_YOURS and ChatSession.objects.present().filter(pk=session_id).exists():
             return NO_LONGER_YOURS
@@ -68,3 +68,9 @@ class Visitor:
     def _hold(self, session: ChatSession) -> None:
         self.session = session
         self.standing = standing(session, self.user)
+
+
+def _stored(session_key: str | None) -> SessionBase:
+    """The browser's session, read when it is first asked for something."""
+    store: SessionBase = import_module(settings.SESSION_ENGINE).SessionStore(session_key)
+    return store
