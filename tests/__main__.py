@@ -54,7 +54,8 @@ def run(name: str, environment: dict[str, str], arguments: list[str]) -> tuple[i
     """Run pytest; its exit code, and a line for each test that failed."""
     print(f"\n=== Tests on {name} ===", flush=True)
     cleared = {key: value for key, value in os.environ.items() if not key.startswith("TEST_")}
-    parallel = ["-n", "auto", "--maxprocesses", "8", "--dist", "loadgroup"]
+    # One more than cores: tests wait for servers and browsers a third of their time.
+    parallel = ["-n", str(min(8, (os.cpu_count() or 1) + 1)), "--dist", "loadgroup"]
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder, "report.xml")
         command = [sys.executable, "-m", "pytest", *parallel, "-q", f"--junitxml={report}", *arguments]

@@ -16,7 +16,7 @@ from tests.fakes.fixtures import ModelServer
 from tests.fakes.scenarios import words
 from tests.servers import Fleet, Site, clean, until
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.once_with_postgres]
 
 
 @pytest.fixture

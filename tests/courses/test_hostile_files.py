@@ -17,7 +17,7 @@ from tests.courses import files
 from tests.courses.material import HANDOUT, NOTES, upload, work
 from tests.servers import ROOT, database_url, until
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.once_with_postgres]
 
 # A file's name, what is in it, and what its uploader is told; "" if it can be read all the same.
 HOSTILE: list[tuple[str, bytes, str]] = [

@@ -20,6 +20,7 @@ EXAMPLES = {"openai_agents_tutor": "agents", "pydantic_ai_tutor": "pydantic_ai",
 
 
 @pytest.mark.django_db(transaction=True)
+@pytest.mark.once_with_postgres
 @pytest.mark.parametrize("page", PAGES)
 def test_the_program_on_each_page_runs(page: str, student: User, model_server: ModelServer) -> None:
     pytest.importorskip(PAGES[page], reason=f"{PAGES[page]} is not installed")
