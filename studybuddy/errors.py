@@ -23,6 +23,12 @@ def server_error(request: HttpRequest) -> HttpResponse:
     return defaults.server_error(request)
 
 
+def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Django's `handler404`: whoever asks while the database is away is told that first, wherever they ask."""
+    away = getattr(request, "away", None)
+    return (unavailable(request, away) if away else None) or defaults.page_not_found(request, exception)
+
+
 def unavailable(request: HttpRequest, error: Exception) -> HttpResponse | None:
     """503 where `error` says that the database or Redis is away, else None. Asks neither of them."""
     answer = refusal(error)

@@ -6,6 +6,7 @@ from django.urls import include, path, re_path
 from core.api.routes import Nothing
 from studybuddy import health
 
+handler404 = "studybuddy.errors.page_not_found"
 handler500 = "studybuddy.errors.server_error"
 
 urlpatterns = [

@@ -25,7 +25,7 @@ def ask(client: Client, path: str) -> Any:
 
 def test_people_are_asked_to_wait(client: Client, student: User) -> None:
     client.force_login(student)
-    for path in ("/chats", "/courses", "/accounts/email/"):
+    for path in ("/chats", "/courses", "/nothing-here", "/accounts/email/"):
         answer = ask(client, path)
         assert answer.status_code == 503, path
         assert answer["Retry-After"] == "5"
