@@ -7,11 +7,11 @@ goes through.
 
 import asyncio
 import contextlib
-import importlib.util
 import random
 from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import Any
 
+import aiohttp
 import httpx2
 import openai
 
@@ -26,16 +26,9 @@ _LONGEST_BACKOFF_SECONDS = 8.0
 _GOODBYE_SECONDS = 0.2
 """How long a finished stream may take to end properly, so that its connection can be used again."""
 _LONGEST_SHORT_ANSWER = 2000
-
-
-_HTTP_CLIENT: type[httpx2.AsyncClient] = openai.DefaultAsyncHttpxClient
-_CONNECTION_ERRORS: tuple[type[Exception], ...] = (httpx2.RequestError,)
-if importlib.util.find_spec("aiohttp"):
-    # The openai package's own alternative, `openai[aiohttp]`. Its parser is compiled: a token costs half as much.
-    import aiohttp  # type: ignore[import-not-found,unused-ignore]
-
-    _HTTP_CLIENT = openai.DefaultAioHttpClient
-    _CONNECTION_ERRORS = (httpx2.RequestError, aiohttp.ClientError)
+_FULL_READ_BYTES = 16_384
+"""A read that brings so much has left something behind."""
+_CONNECTION_ERRORS = (httpx2.RequestError, aiohttp.ClientError)
 
 
 class OpenAICompatible:
@@ -59,7 +52,8 @@ class OpenAICompatible:
         """`base_url` ends in `/v1` or the like, None is OpenAI's own; servers without sign-in need no key.
 
         `gather_seconds` says before each read but that of the first token how long to let tokens gather, for callers
-        that show them in frames: what a read costs is then paid per frame and not per token.
+        that show them in frames: what a read costs is then paid per frame and not per token. What has gathered already
+        is not waited for.
         """
         self._backoff_seconds = backoff_seconds
         self._gather_seconds = gather_seconds
@@ -70,7 +64,8 @@ class OpenAICompatible:
             base_url=base_url or None,
             api_key=api_key or "none",
             max_retries=0,
-            http_client=_HTTP_CLIENT(
+            # The openai package's own alternative. Its parser is compiled: a token costs half as much.
+            http_client=openai.DefaultAioHttpClient(
                 timeout=httpx2.Timeout(None, connect=10.0, write=30.0, pool=30.0),
                 limits=httpx2.Limits(
                     max_connections=max_streams + 20,
@@ -202,7 +197,7 @@ class OpenAICompatible:
                     silence.reschedule(now + patience)
             if decoder.done and not reply.finished:
                 reply.finish()
-            elif events and self._gather_seconds is not None:
+            elif events and self._gather_seconds is not None and len(data) < _FULL_READ_BYTES:
                 await asyncio.sleep(self._gather_seconds())
         reply.put(decoder.feed_end())
 
@@ -235,7 +230,7 @@ def _unread(response: httpx2.Response) -> bytes:
     stream = getattr(response.stream, "_stream", response.stream)
     content = getattr(getattr(stream, "_aiohttp_response", None), "content", None)
     if content is None:
-        return b""  # the other client hands out all it has first
+        return b""  # made in another way than is known here
     content.set_exception(None)
     unread: bytes = content.read_nowait()
     return unread

@@ -1,6 +1,7 @@
 """Replies that come to a good end."""
 
 import asyncio
+from contextlib import aclosing
 
 from chats.llm.openai_compatible import OpenAICompatible
 from chats.llm.protocol import Usage
@@ -112,6 +113,23 @@ async def test_one_connection_serves_one_reply_after_the_other(
     for _ in range(3):
         await hear(provider, request_for("plain:3#reused"))
     assert len({request["peer"] for request in model_server.requests("plain:3#reused")}) == 1
+
+
+async def test_only_a_read_that_took_all_there_was_lets_tokens_gather(model_server: ModelServer) -> None:
+    """A model that is faster than reads with pauses between them is not slowed down to them."""
+    waits = 0
+
+    def wait() -> float:
+        nonlocal waits
+        waits += 1
+        return 0.02
+
+    async with aclosing(OpenAICompatible(base_url=model_server.base_url, gather_seconds=wait)) as provider:
+        heard = await hear(provider, request_for("burst:5000"))
+        assert heard.text == "".join(words(5000))
+        assert waits < 30  # of about 75 reads
+        assert (await hear(provider, request_for("plain:20@10"))).text == "".join(words(20))
+        assert waits > 1
 
 
 async def test_many_replies_at_once_stay_apart(provider: OpenAICompatible) -> None:
