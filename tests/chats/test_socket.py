@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+from pathlib import Path
 
 import pytest
 import websockets
@@ -13,7 +14,7 @@ from chats.services import sessions
 from courses.models import Course
 from tests.courses.material import read
 from tests.fakes.fixtures import ModelServer
-from tests.servers import GATED, Site, until
+from tests.servers import GATED, Site, running_site, until
 from tests.sockets import connect, open_page
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -70,6 +71,28 @@ async def test_sources_come_before_the_text_of_every_turn_on_every_page(
                 assert told[-1]["reply_id"] == ends[0]["message"]["id"]
                 assert len(told[-1]["sources"]) == len(ends[0]["message"]["sources"])
                 assert page.text == ends[0]["message"]["content"]
+
+
+def test_a_page_that_takes_its_frames_slowly_gets_a_long_reply_whole(
+    transactional_db: None, tmp_path: Path, model_server: ModelServer, student: User, chat: ChatSession
+) -> None:
+    """What a connection does not take at once is sent later, before anything newer."""
+
+    async def ask(site: Site) -> None:
+        async with open_page(site, student, chat.pk) as page:
+            page.connection.transport.pause_reading()
+            await page.ask("Tell me all.")
+            await asyncio.to_thread(
+                until, Message.objects.filter(session=chat, role="assistant", state="complete").exists, what="the end"
+            )
+            page.connection.transport.resume_reading()
+            finished = await page.until("reply.finished")
+        assert max(len(json.dumps(frame)) for frame in page.frames) > 500_000  # more than is sent at once
+        assert finished["message"]["content"] == page.text
+        assert len(page.text.split()) == 60_000
+
+    with running_site(tmp_path, OPENAI_BASE_URL=model_server.base_url, CHAT_MODEL="burst:60000") as site:
+        asyncio.run(ask(site))
 
 
 async def test_a_frame_before_the_page_was_let_in_is_answered_after_that(
@@ -238,6 +261,7 @@ async def test_resume_gives_what_came_after(model_site: Site, student: User, cha
     async with open_page(model_site, student, chat.pk) as page:
         await page.ask("Tell me.")
         finished = await page.until("reply.finished")
+        page.text = page.text[:3]  # which it says to have: the reply may still be at hand, and is told from there
         await page.send("resume", reply_id=finished["message"]["id"], attempt=1, after=3)
         again = await page.until("reply.finished")
     assert again["message"] == finished["message"]

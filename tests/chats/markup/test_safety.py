@@ -5,6 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chats.markup import SourceLink, StreamRenderer, plain_text, render
+from chats.markup.safety import sanitise
+from chats.markup.source import clean
 from tests.chats.markup.reading import assert_safe, elements, text_of
 
 SOURCES = (SourceLink(1, "/courses/a", 'Lecture "1" <b onclick=x>'), SourceLink(2, "javascript:alert(1)", "Bad"))
@@ -76,6 +78,22 @@ TEXTS = st.one_of(
     st.lists(st.one_of(st.sampled_from(HOSTILE), st.text(max_size=8)), max_size=12).map(" ".join),
     st.text(),
 )
+
+PARTS = (
+    *("<strong>", "</strong>", "<em>", "</em>", "<code>", "</code>", "<p>", '<p dir="auto">', "</p>", "<br>", "\n"),
+    *("<strong onclick=x>", "<code style=x>", '<p onclick="x">', "<script>", "</script>", "<img src=x onerror=y>"),
+    *("<", ">", "&", "&amp;", "&lt;", "&gt;", "&#60;b onclick=x&#62;", "<!--", "-->", "<em/>", "<table>", "</div>"),
+)
+PARAGRAPHS = st.lists(st.one_of(st.sampled_from(PARTS), st.text(max_size=8)), max_size=12).map("".join)
+
+
+@given(PARAGRAPHS)
+def test_the_last_word_lets_nothing_out_of_a_paragraph_whatever_is_written_into_it(html: str) -> None:
+    block = sanitise(clean(f'<p dir="auto">{html}</p>'))
+    assert_safe([block])
+    after = elements([block, "<hr>"])[-1]
+    assert (after.name, after.parent.name) == ("hr", "body"), block
+    assert sanitise(block) == block
 
 
 @given(text=TEXTS)
