@@ -15,6 +15,8 @@ from tests.threads import event_loop
 
 __all__ = ["fleet", "gated_site", "model_server", "model_site", "site"]
 
+LONGEST_NAME = 60
+
 
 def pytest_configure() -> None:
     from django.conf import settings
@@ -33,6 +35,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     kept = [item for item in items if uses_database(item) and "[ai6" not in item.name]
     config.hook.pytest_deselected(items=[item for item in items if item not in set(kept)])
     items[:] = kept
+
+
+def pytest_make_parametrize_id(val: object) -> str | None:
+    """A text of a thousand characters is named by its beginning: pytest would name it by all of it."""
+    if isinstance(val, str | bytes) and len(val) > LONGEST_NAME:
+        return f"{val[:LONGEST_NAME]!r} of {len(val)}"
+    return None
 
 
 def uses_database(item: pytest.Item) -> bool:
