@@ -49,6 +49,7 @@ class Ledger:
 
     acknowledged: dict[tuple[str, str], str] = field(default_factory=dict)  # (session, client id): message id
     disorder: list[str] = field(default_factory=list)
+    cut_short: int = 0  # pages that saw more of a reply than the journal had when it was given up
     silences: list[float] = field(default_factory=list)
     finished: int = 0
     stuck: list[str] = field(default_factory=list)
@@ -249,8 +250,22 @@ class Student:
             return
         self._progress()
         if page is not None and not message["content"].startswith(page.text):
-            self.ledger.disorder.append(f"{self.name}: the stored text is not what was shown")
+            self._note_difference(message, page.text)
         self.ended.set()
+
+    def _note_difference(self, message: dict[str, Any], shown: str) -> None:
+        """Note that a final reply does not begin with all that the page saw of it.
+
+        One that was given up after its last attempt was interrupted may be shorter: its process shows tokens before it
+        writes them to the journal, and may write nothing more once it was frozen past its lease.
+        """
+        stored = message["content"]
+        if message["state"] == "failed" and message["error_code"] == "interrupted" and shown.startswith(stored):
+            self.ledger.cut_short += 1
+        else:
+            end = f"{message['state']} {message['error_code'] or ''}".strip()
+            told = f"{len(shown)} characters shown, {len(stored)} other ones stored ({end})"
+            self.ledger.disorder.append(f"{self.name}: {told}")
 
     async def _look(self) -> None:
         """Load the conversation's end, as a page does that finds no reply running."""
@@ -425,10 +440,12 @@ def enrol(students: int) -> list[tuple[str, str]]:
 
 def audit(ledger: Ledger, whole: str) -> dict[str, Any]:
     """What the database holds, against what was promised."""
+    from django.db import connections
     from django.db.models import Count, Sum
 
     from chats.models import Message, ReplyChunk, Usage
 
+    connections.close_all()  # this thread may have one from before the database was restarted
     questions = Message.objects.filter(role="user")
     stored = {
         (str(session), client_id): str(pk)
@@ -452,6 +469,7 @@ def audit(ledger: Ledger, whole: str) -> dict[str, Any]:
         "acknowledged_lost": sum(stored.get(key) != message for key, message in ledger.acknowledged.items()),
         "duplicated": doubled.count() + answered_twice.count(),
         "not_final": replies.running().count(),
+        "given_up_shorter_than_shown": ledger.cut_short,
         "order_errors": len(ledger.disorder),
         "order_errors_seen": ledger.disorder[:10],
         "complete_but_not_whole": replies.filter(state="complete").exclude(content=whole).count(),
