@@ -47,20 +47,12 @@ class PageSocket(WebSocketProtocol):
     """
 
     def sendData(self, data: bytes, sync: bool = False, chopsize: int | None = None) -> None:  # noqa: N802
-        transport = self.transport
-        if sync or chopsize or self.send_queue or not _is_at_rest(transport):
+        if sync or chopsize or self.send_queue:
             super().sendData(data, sync, chopsize)
-            return
-        sent = transport.writeSomeData(data)
-        if sent != len(data):
-            # What a slow page or one that is gone did not take is Twisted's to send, or to find that it can't.
-            transport.write(data[sent:] if isinstance(sent, int) else data)
-
-
-def _is_at_rest(transport: Any) -> bool:
-    """Whether a connection is open and has nothing left to send."""
-    waiting = transport.dataBuffer or transport._tempDataBuffer  # noqa: SLF001 - Twisted has no other way to ask
-    return transport.connected and not transport.disconnecting and not waiting
+        else:
+            self.transport.write(data)
+            if self.transport.connected and self.transport.doWrite():
+                self.transport.startWriting()  # this connection is over: the next round sees to that
 
 
 # Daphne's factories name these classes and take no others.
