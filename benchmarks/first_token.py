@@ -10,6 +10,7 @@ figures are the medians. SQLite, then PostgreSQL where one is reachable.
 
 import argparse
 import asyncio
+import itertools
 import statistics
 import time
 from typing import Any
@@ -42,19 +43,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--quick", action="store_true", help="10 questions in place of 40, and one round of fifty")
     parser.add_argument("--one-cpu", action="store_true", help="keep the site to one CPU")
+    parser.add_argument("--servers", nargs="+", choices=processes.SERVERS, default=processes.SERVERS[:1])
     options = parser.parse_args()
     times, rounds = (10, 1) if options.quick else (40, ROUNDS)
     processes.allow_many_files()
     names = ["SQLite", *(["PostgreSQL"] if processes.postgres_url() else [])]
     rows = []
     with processes.model_server(token_ms=5.0) as model:
-        for name in names:
+        for name, asgi in itertools.product(names, options.servers):
             with processes.database(name) as database:
                 settings = processes.environment(database, model, MODEL)
                 people = processes.seed(settings, WARM_UP + times + rounds * TOGETHER)
-                with processes.site(settings, on_one_cpu=options.one_cpu) as server:
+                with processes.site(settings, on=asgi, on_one_cpu=options.one_cpu) as server:
                     targets = processes.targets(server.port, people)
-                    rows.append({"server": f"site, {name}", **asyncio.run(measure(targets, rounds, model))})
+                    measured = asyncio.run(measure(targets, rounds, model))
+                    rows.append({"server": processes.site_name(name, asgi), **measured})
     print(report.table("The first token", COLUMNS, rows))
     print(f"\n{report.save('first_token', {'options': vars(options), 'rows': rows})}")
 

@@ -23,6 +23,7 @@ from benchmarks.report import ROOT
 
 LOCAL_POSTGRES = "postgres://postgres@127.0.0.1:5432/postgres"
 START_SECONDS = 60
+SERVERS = ("daphne", "uvicorn")  # what `ASGI_SERVER` can name, its default first
 # Packages that only tests need are found and imported by some that the site needs.
 SITE_PYTHON = os.environ.get("SITE_PYTHON") or sys.executable
 
@@ -180,14 +181,20 @@ def seed(settings: dict[str, str], count: int) -> list[dict[str, str]]:
     return people
 
 
+def site_name(database: str, server: str) -> str:
+    """What a site is called in the tables."""
+    return ", ".join(["site", database, *([server] if server != SERVERS[0] else [])])
+
+
 @contextlib.contextmanager
-def site(settings: dict[str, str], *, on_one_cpu: bool = False) -> Iterator[Running]:
-    """`manage.py serve` on a free port, on the last CPU alone if so asked."""
+def site(settings: dict[str, str], *, on: str = SERVERS[0], on_one_cpu: bool = False) -> Iterator[Running]:
+    """`manage.py serve` on a free port, on the server of that name, on the last CPU alone if so asked."""
     with socket(AF_INET, SOCK_STREAM) as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     command = [SITE_PYTHON, "manage.py", "serve", "--port", str(port)]
-    process = subprocess.Popen(command, cwd=ROOT, env=settings, stdout=subprocess.DEVNULL, text=True)
+    environment = {**settings, "ASGI_SERVER": on}
+    process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, text=True)
     started = Running(process, port)
     try:
         if on_one_cpu:

@@ -74,6 +74,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--streams", type=int, nargs="+", default=None)
     parser.add_argument("--rounds", type=int, default=1, help="measure all so often and give the medians")
     parser.add_argument("--only", nargs="+", choices=["SQLite", "PostgreSQL", "relay"])
+    parser.add_argument("--servers", nargs="+", choices=processes.SERVERS, default=processes.SERVERS[:1])
     parser.add_argument("--window", type=float, default=None, help="seconds that are measured")
     parser.add_argument("--one-cpu", action="store_true", help="keep the site to one CPU")
     options = parser.parse_args()
@@ -88,20 +89,27 @@ def rounds(options: argparse.Namespace) -> Iterator[list[dict[str, Any]]]:
     for _ in range(options.rounds):
         with processes.model_server(token_ms=TOKEN_MS) as model:
             for name in options.only:
-                yield relays(options, model) if name == "relay" else site(options, model, name)
+                if name == "relay":
+                    yield relays(options, model)
+                else:
+                    yield from (site(options, model, name, asgi) for asgi in options.servers)
 
 
-def site(options: argparse.Namespace, model: Running, name: str) -> list[dict[str, Any]]:
+def site(options: argparse.Namespace, model: Running, name: str, asgi: str) -> list[dict[str, Any]]:
     rows = []
     with processes.database(name) as database:
         count = sum(options.streams) + len(options.streams) * (WARM_UP + IDLE_SOCKETS)
         people = processes.seed(processes.environment(database, model, "plain"), count)
         for streams in options.streams:
             settings = processes.environment(database, model, f"plain:{tokens_for(streams, options.window)}")
-            with processes.site(settings, on_one_cpu=options.one_cpu) as server:
+            with processes.site(settings, on=asgi, on_one_cpu=options.one_cpu) as server:
                 taken, people = people[: streams + WARM_UP + IDLE_SOCKETS], people[streams + WARM_UP + IDLE_SOCKETS :]
                 with_sockets = processes.targets(server.port, taken)
-                rows.append(measure(f"site, {name}", streams, with_sockets, server, model, options.window, database))
+                rows.append(
+                    measure(
+                        processes.site_name(name, asgi), streams, with_sockets, server, model, options.window, database
+                    )
+                )
     return rows
 
 

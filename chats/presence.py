@@ -7,6 +7,7 @@ the database, for all open pages together, finds what changed and who may not be
 import asyncio
 import time
 from collections.abc import Collection
+from contextlib import suppress
 from typing import Protocol
 from uuid import UUID
 
@@ -23,6 +24,8 @@ log = structlog.get_logger(__name__)
 # How often to look: news travels over Redis, or does not travel at all.
 WITH_NEWS_SECONDS = 10.0
 WITHOUT_NEWS_SECONDS = 1.0
+# How long pages may take to be told to go elsewhere; some take nothing at the moment.
+GOODBYE_SECONDS = 1.0
 
 
 class Page(Protocol):
@@ -34,8 +37,11 @@ class Page(Protocol):
     @property
     def is_watching(self) -> bool: ...
 
-    async def compare(self, now: Standing | None) -> None:
-        """Catch up with how the conversation stands; None: it is not there for this page any more."""
+    def compare(self, now: Standing | None) -> None:
+        """Catch up with how the conversation stands; None: it is not there for this page any more.
+
+        Returns at once: one that takes nothing at the moment keeps no others waiting.
+        """
 
     async def restart(self) -> None:
         """Go elsewhere: this process ends."""
@@ -59,7 +65,9 @@ def leave(page: Page) -> None:
 async def send_away(*, idle_only: bool) -> None:
     """Tell pages to connect elsewhere; with `idle_only` those that watch no running reply."""
     pages = [page for page in tuple(_pages) if not (idle_only and page.is_watching)]
-    await asyncio.gather(*(page.restart() for page in pages), return_exceptions=True)
+    with suppress(TimeoutError):
+        async with asyncio.timeout(GOODBYE_SECONDS):
+            await asyncio.gather(*(page.restart() for page in pages), return_exceptions=True)
 
 
 async def _look_around() -> None:
@@ -90,4 +98,4 @@ async def _look(pages: Collection[Page]) -> None:
     )
     for page in pages:
         signed_in = page.session_key in seen.signed_in
-        await page.compare(seen.sessions.get(page.session_id) if signed_in else None)
+        page.compare(seen.sessions.get(page.session_id) if signed_in else None)

@@ -70,6 +70,7 @@ def configure(*, level: str, form: str) -> dict[str, Any]:
             "httpx": {"level": "WARNING"},
             "httpcore": {"level": "WARNING"},
             "daphne": {"level": "WARNING"},
+            "uvicorn": {"level": "WARNING"},
             # A traceback a second while Redis is away; `core.broadcast` says once that it went, and that it is back.
             "channels_redis": {"level": "CRITICAL"},
         },

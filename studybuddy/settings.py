@@ -27,6 +27,7 @@ if not SECRET_KEY:
     )
 HOST = env.text("HOST", "127.0.0.1")
 PORT = env.number("PORT", 8000, most=65535)
+ASGI_SERVER = env.choice("ASGI_SERVER", "daphne", ["daphne", "uvicorn"])
 ALLOWED_HOSTS = env.names("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.origins("CSRF_TRUSTED_ORIGINS")
 SITE_NAME = "StudyBuddy"

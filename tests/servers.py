@@ -84,6 +84,7 @@ def start_site(tmp_path: Path, *, port: int | None = None, wait: bool = True, **
         "DATABASE_URL": database_url(),
         "DATABASE_POOL_SIZE": "8",
         "REDIS_URL": os.environ.get("REDIS_URL", ""),
+        "ASGI_SERVER": os.environ.get("ASGI_SERVER", "daphne"),
         "MEDIA_ROOT": os.environ["MEDIA_ROOT"],
         "LOG_LEVEL": "WARNING",
         "SHUTDOWN_GRACE_SECONDS": "1",

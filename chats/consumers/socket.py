@@ -53,11 +53,11 @@ class ChatConsumer(AsyncWebsocketConsumer):
             if refused is None:
                 await self._let_in()
             else:
-                await self.close(refused)
+                await self._line.close(refused)
         except NotFound:
-            await self.close(NOT_YOURS)
+            await self._line.close(NOT_YOURS)
         except AWAY:
-            await self.close(RESTARTING)
+            await self._line.close(RESTARTING)
 
     async def _let_in(self) -> None:
         visitor = self._visitor
@@ -78,13 +78,14 @@ class ChatConsumer(AsyncWebsocketConsumer):
         try:
             await self._news.tell_forever()
         except Exception:
-            await self.close(RESTARTING)  # a page that is told nothing more must not stay: it comes back and reads all
+            # A page that is told nothing more must not stay: it comes back and reads all.
+            await self._line.close(RESTARTING)
             raise
         await self.check_access()
 
     def _on_user_news(self, news: News) -> None:
         if news["event"] == "signed_out" and self._visitor.signed_out_by(news["session"]):
-            self._line.start(self.close(NO_LONGER_YOURS))
+            self._line.start(self._line.close(NO_LONGER_YOURS))
         elif news["event"] == "access.changed":
             self._line.start(self.check_access())
 
@@ -95,7 +96,8 @@ class ChatConsumer(AsyncWebsocketConsumer):
         except AWAY:
             return
         if refused is not None:
-            await self.close(refused)
+            presence.leave(self)
+            await self._line.close(refused)
 
     # What `presence` asks of a page.
 
@@ -111,13 +113,13 @@ class ChatConsumer(AsyncWebsocketConsumer):
     def is_watching(self) -> bool:
         return self._watching.is_on
 
-    async def compare(self, now: Standing | None) -> None:
+    def compare(self, now: Standing | None) -> None:
         """Tell what news did not: see `presence`."""
         if now is None or now.password != self._visitor.standing.password:
-            await self.check_access()
+            self._line.start(self.check_access())
         elif now != self._visitor.standing:
             self._news.look()
 
     async def restart(self) -> None:
         """Send the page elsewhere: this process ends."""
-        await self.close(RESTARTING)
+        await self._line.close(RESTARTING)

@@ -35,11 +35,15 @@ POLICY = {
 }
 
 
-@pytest.fixture
-def production(transactional_db: Any, tmp_path: Path) -> Iterator[Site]:
+SERVERS = ["daphne", "uvicorn"]
+
+
+@pytest.fixture(params=SERVERS)
+def production(request: pytest.FixtureRequest, transactional_db: Any, tmp_path: Path) -> Iterator[Site]:
     """A web process with the settings of production, on this test's database."""
     with running_site(
         tmp_path,
+        ASGI_SERVER=request.param,
         DEBUG="false",
         ALLOWED_HOSTS=f"{HOST},127.0.0.1",
         TRUSTED_PROXY_TLS="true",
@@ -121,9 +125,13 @@ def test_plain_http_is_sent_to_tls_and_foreign_hosts_are_refused(production: Sit
     assert refused.status_code == 400
 
 
-def test_sigterm_ends_it_in_good_order(transactional_db: Any, tmp_path: Path) -> None:
-    site = start_site(tmp_path)
-    site.kill(signal.SIGTERM)
+@pytest.mark.parametrize("server", SERVERS)
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_it_in_good_order(
+    transactional_db: Any, tmp_path: Path, server: str, number: signal.Signals
+) -> None:
+    site = start_site(tmp_path, ASGI_SERVER=server)
+    site.kill(number)
     assert site.process.wait(30) == 0
     assert "Traceback" not in site.log.read_text()
 

@@ -1,26 +1,43 @@
 """`manage.py serve`: one web process."""
 
 import asyncio
+import os
+from collections.abc import Callable
 from typing import Any
 
+import structlog
 import uvloop
+from django.conf import settings
 
 from studybuddy import setup
 from studybuddy.starting import StartCommand, refuse_occupied
 
+log = structlog.get_logger(__name__)
+
 
 class Command(StartCommand):
-    help = "Serve the site with Daphne: pages, API, websockets, and the replies of this process."
+    help = "Serve the site: pages, API, websockets, and the replies of this process."
 
     def handle(self, *, host: str, port: int, **_: Any) -> None:
         refuse_occupied(host, port)
         setup.collect_static_files_once()
-        asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
-        # Importing Daphne's server makes its event loop, of the kind just named, and installs Twisted's asyncio reactor
-        # on it; nothing else here may have done so before.
-        from studybuddy.server import serve
-
+        serve = server()
         if problem := setup.what_the_database_lacks():
             self.stderr.write(problem)
         self.stdout.write(f"Serving on http://{host}:{port}")
+        log.info("serving", host=host, port=port, pid=os.getpid(), server=settings.ASGI_SERVER)
         serve(host, port)
+
+
+def server() -> Callable[[str, int], None]:
+    """Only the server that is used is imported: each takes some 20 MB."""
+    if settings.ASGI_SERVER == "uvicorn":
+        from studybuddy.serving import with_uvicorn
+
+        return with_uvicorn.serve
+    asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
+    # Importing Daphne's server makes its event loop, of the kind just named, and installs Twisted's asyncio reactor
+    # on it; nothing else here may have done so before.
+    from studybuddy.serving import with_daphne
+
+    return with_daphne.serve

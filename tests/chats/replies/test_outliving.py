@@ -135,11 +135,17 @@ async def test_a_frozen_process_whose_lease_was_taken_can_do_nothing_more(
     assert await asyncio.to_thread(lambda: [run.outcome for run in outcomes]) == ["interrupted", "complete"]
 
 
+@pytest.mark.parametrize("server", ["daphne", "uvicorn"])
 async def test_a_process_that_is_asked_to_end_hands_its_replies_over(
-    crew: Crew, model_server: ModelServer, student: User, chat: ChatSession
+    crew: Crew, model_server: ModelServer, student: User, chat: ChatSession, server: str
 ) -> None:
-    model = "gated:5#sigterm"
-    settings = {"CHAT_MODEL": model, "SHUTDOWN_GRACE_SECONDS": "1", "RUNNER_LEASE_SECONDS": "600"}
+    model = f"gated:5#sigterm-{server}"
+    settings = {
+        "ASGI_SERVER": server,
+        "CHAT_MODEL": model,
+        "SHUTDOWN_GRACE_SECONDS": "1",
+        "RUNNER_LEASE_SECONDS": "600",
+    }
     one, two = await asyncio.to_thread(lambda: crew.start(2, **settings))
     async with open_page(one, student, chat.pk) as first, open_page(two, student, chat.pk) as second:
         reply_id = await begin(first)
@@ -156,3 +162,19 @@ async def test_a_process_that_is_asked_to_end_hands_its_replies_over(
     assert finished["message"]["state"] == "complete"
     outcomes = ReplyAttempt.objects.filter(reply_id=reply_id).order_by("attempt")
     assert await asyncio.to_thread(lambda: [run.outcome for run in outcomes]) == ["handed_over", "complete"]
+
+
+@pytest.mark.parametrize("server", ["daphne", "uvicorn"])
+async def test_a_page_that_takes_nothing_does_not_hold_up_the_end(
+    crew: Crew, student: User, chat: ChatSession, server: str
+) -> None:
+    (site,) = await asyncio.to_thread(lambda: crew.start(1, ASGI_SERVER=server, CHAT_MODEL="burst:60000"))
+    async with open_page(site, student, chat.pk) as page, open_page(site, student, chat.pk) as other:
+        page.connection.transport.pause_reading()
+        for _ in range(5):  # more than the system's buffers take
+            await other.ask("Tell me all.")
+            await other.until("reply.finished")
+        site.kill(signal.SIGTERM)
+        assert await closed_with(other) == 1012
+        assert await asyncio.to_thread(site.process.wait, 10) == 0
+        page.connection.transport.resume_reading()

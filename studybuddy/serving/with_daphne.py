@@ -1,12 +1,9 @@
-"""Daphne with the two hooks that it lacks: replies are recovered from the start, and drained before the end."""
+"""Daphne, the server in use, with the two hooks that it lacks: for its beginning and before its end."""
 
 # Daphne's server goes first: it installs the reactor.
 from daphne.server import Server, twisted_loop  # isort: skip
 
 import asyncio
-import gc
-import os
-import sys
 from typing import Any
 
 import structlog
@@ -16,16 +13,11 @@ from daphne.ws_protocol import WebSocketFactory, WebSocketProtocol
 from django.conf import settings
 from twisted.internet.defer import Deferred
 
-from chats import presence
 from chats.consumers import RESTARTING
-from chats.replies import supervisor
 from studybuddy.asgi import application
+from studybuddy.serving import lifetime
 
 log = structlog.get_logger(__name__)
-
-# How long a thread that works for the database may keep the event loop from going on, in seconds. Python's own 5 ms
-# would be paid by every token that comes while questions are being asked.
-SWITCH_SECONDS = 0.0005
 
 
 class WholeRequest(WebRequest):
@@ -94,23 +86,7 @@ class DrainingServer(Server):
     async def _drain(self) -> None:
         for port in self._ports:
             port.stopListening()
-        replies = supervisor.running()
-        replies.draining = True
-        await presence.send_away(idle_only=True)
-        await replies.drain(settings.SHUTDOWN_GRACE_SECONDS)
-        await replies.stop()
-        await presence.send_away(idle_only=False)
-
-
-def _begin() -> None:
-    """The first thing on the event loop: replies are looked after, and what was imported is no garbage.
-
-    It lives as long as the process, and a full collection that goes through it stops every token for a tenth of a
-    second and more.
-    """
-    supervisor.running()
-    gc.collect()
-    gc.freeze()
+        await lifetime.drain()
 
 
 def serve(host: str, port: int) -> None:
@@ -124,7 +100,5 @@ def serve(host: str, port: int) -> None:
         proxy_forwarded_proto_header="X-Forwarded-Proto" if behind_proxy else None,
         server_name=settings.SITE_NAME,
     )
-    sys.setswitchinterval(SWITCH_SECONDS)
-    twisted_loop.call_soon(_begin)
-    log.info("serving", host=host, port=port, pid=os.getpid())
+    twisted_loop.call_soon(lifetime.begin)
     server.run()
