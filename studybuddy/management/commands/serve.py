@@ -1,12 +1,10 @@
 """`manage.py serve`: one web process."""
 
-import asyncio
 import os
 from collections.abc import Callable
 from typing import Any
 
 import structlog
-import uvloop
 from django.conf import settings
 
 from studybuddy import setup
@@ -35,9 +33,8 @@ def server() -> Callable[[str, int], None]:
         from studybuddy.serving import with_uvicorn
 
         return with_uvicorn.serve
-    asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
-    # Importing Daphne's server makes its event loop, of the kind just named, and installs Twisted's asyncio reactor
-    # on it; nothing else here may have done so before.
+    # Importing Daphne's server installs Twisted's asyncio reactor, on Python's own event loop: on uvloop it does not hear
+    # of connections that were reset. Nothing else here may have installed a reactor before.
     from studybuddy.serving import with_daphne
 
     return with_daphne.serve
