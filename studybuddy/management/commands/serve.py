@@ -33,8 +33,8 @@ def server() -> Callable[[str, int], None]:
         from studybuddy.serving import with_uvicorn
 
         return with_uvicorn.serve
-    # Importing Daphne's server installs Twisted's asyncio reactor, on Python's own event loop: on uvloop it does not hear
-    # of connections that were reset. Nothing else here may have installed a reactor before.
+    # Importing Daphne's server installs Twisted's asyncio reactor; nothing else here may have done so before. It
+    # stays on Python's own event loop: on uvloop, sending to connections that were reset broke.
     from studybuddy.serving import with_daphne
 
     return with_daphne.serve
