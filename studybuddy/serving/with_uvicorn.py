@@ -48,7 +48,7 @@ def serve(host: str, port: int) -> None:
         loop="uvloop",
         http="httptools",
         ws="websockets-sansio",
-        ws_per_message_deflate=False,  # it would cost more than everything else that a frame goes through
+        ws_per_message_deflate=False,  # frames are short and many: it would cost CPU with each
         lifespan="off",
         log_config=None,
         access_log=False,

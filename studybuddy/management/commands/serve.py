@@ -28,7 +28,7 @@ class Command(StartCommand):
 
 
 def server() -> Callable[[str, int], None]:
-    """Only the server that is used is imported: each takes some 20 MB."""
+    """What `ASGI_SERVER` names. The other is not imported: it would only take memory."""
     if settings.ASGI_SERVER == "uvicorn":
         from studybuddy.serving import with_uvicorn
 
