@@ -34,7 +34,7 @@ def server() -> Callable[[str, int], None]:
 
         return with_uvicorn.serve
     # Importing Daphne's server installs Twisted's asyncio reactor; nothing else here may have done so before. It
-    # stays on Python's own event loop: on uvloop, sending to connections that were reset broke.
+    # stays on Python's own event loop: on uvloop, sends broke on watchers that it had closed.
     from studybuddy.serving import with_daphne
 
     return with_daphne.serve
