@@ -24,6 +24,8 @@ from tests.services import free_port
 ROOT = Path(__file__).resolve().parent.parent
 START_SECONDS = 60
 GATED = "gated:5"
+SERVERS = ("daphne", "uvicorn")
+"""What `ASGI_SERVER` can name."""
 
 
 @dataclass

@@ -16,7 +16,7 @@ import pytest
 from django.contrib.auth.hashers import PBKDF2PasswordHasher
 from django.contrib.auth.models import User
 
-from tests.servers import ROOT, Site, running_site, start_site
+from tests.servers import ROOT, SERVERS, Site, running_site, start_site
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -33,9 +33,6 @@ POLICY = {
     "base-uri 'none'",
     "frame-ancestors 'none'",
 }
-
-
-SERVERS = ["daphne", "uvicorn"]
 
 
 @pytest.fixture(params=SERVERS)

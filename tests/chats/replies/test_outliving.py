@@ -3,17 +3,21 @@
 import asyncio
 import signal
 import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import pytest
 import websockets
 from django.contrib.auth.models import User
+from django.contrib.sessions.models import Session
 from django.db import connection
 
+from chats.consumers.visitor import NO_LONGER_YOURS
 from chats.models import ChatSession, Message, ReplyAttempt
 from tests.chats.replies.conftest import LEASE_SECONDS, Crew
 from tests.fakes.fixtures import ModelServer
-from tests.servers import until
+from tests.servers import SERVERS, Site, until
 from tests.sockets import Page, open_page
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.xdist_group("faults")]
@@ -135,7 +139,7 @@ async def test_a_frozen_process_whose_lease_was_taken_can_do_nothing_more(
     assert await asyncio.to_thread(lambda: [run.outcome for run in outcomes]) == ["interrupted", "complete"]
 
 
-@pytest.mark.parametrize("server", ["daphne", "uvicorn"])
+@pytest.mark.parametrize("server", SERVERS)
 async def test_a_process_that_is_asked_to_end_hands_its_replies_over(
     crew: Crew, model_server: ModelServer, student: User, chat: ChatSession, server: str
 ) -> None:
@@ -164,17 +168,37 @@ async def test_a_process_that_is_asked_to_end_hands_its_replies_over(
     assert await asyncio.to_thread(lambda: [run.outcome for run in outcomes]) == ["handed_over", "complete"]
 
 
-@pytest.mark.parametrize("server", ["daphne", "uvicorn"])
+@asynccontextmanager
+async def page_that_takes_nothing(site: Site, student: User, chat: ChatSession) -> AsyncIterator[Page]:
+    """One with more on its way to it than the system's buffers take."""
+    async with open_page(site, student, chat.pk) as page, open_page(site, student, chat.pk) as other:
+        page.connection.transport.pause_reading()
+        for _ in range(5):
+            await other.ask("Tell me all.")
+            await other.until("reply.finished")
+        yield page
+        page.connection.transport.resume_reading()
+
+
+@pytest.mark.parametrize("server", SERVERS)
 async def test_a_page_that_takes_nothing_does_not_hold_up_the_end(
     crew: Crew, student: User, chat: ChatSession, server: str
 ) -> None:
     (site,) = await asyncio.to_thread(lambda: crew.start(1, ASGI_SERVER=server, CHAT_MODEL="burst:60000"))
-    async with open_page(site, student, chat.pk) as page, open_page(site, student, chat.pk) as other:
-        page.connection.transport.pause_reading()
-        for _ in range(5):  # more than the system's buffers take
-            await other.ask("Tell me all.")
-            await other.until("reply.finished")
+    async with page_that_takes_nothing(site, student, chat), open_page(site, student, chat.pk) as other:
         site.kill(signal.SIGTERM)
         assert await closed_with(other) == 1012
         assert await asyncio.to_thread(site.process.wait, 10) == 0
-        page.connection.transport.resume_reading()
+
+
+@pytest.mark.parametrize("server", SERVERS)
+async def test_a_page_that_takes_nothing_does_not_keep_others_open(
+    crew: Crew, student: User, chat: ChatSession, server: str
+) -> None:
+    (site,) = await asyncio.to_thread(lambda: crew.start(1, ASGI_SERVER=server, CHAT_MODEL="burst:60000"))
+    async with page_that_takes_nothing(site, student, chat), AsyncExitStack() as stack:
+        others = [await stack.enter_async_context(open_page(site, student, chat.pk)) for _ in range(8)]
+        await asyncio.to_thread(
+            Session.objects.all().delete
+        )  # by the database alone: only a look at all pages finds it
+        assert [await closed_with(other) for other in others] == [NO_LONGER_YOURS] * 8
